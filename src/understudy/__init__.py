@@ -1,0 +1,1 @@
+"""Understudy learns decisions, and takes them over as far as the evidence allows."""

@@ -1,0 +1,1 @@
+"""The nouns that everyone speaks, the task file, the ports and the errors."""

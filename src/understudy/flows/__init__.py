@@ -1,0 +1,1 @@
+"""The stories: each flow asks the world, calls pure functions and appends what happened."""

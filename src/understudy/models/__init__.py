@@ -1,0 +1,1 @@
+"""Recipes, search, calibration and compilation: arrays in, models out."""

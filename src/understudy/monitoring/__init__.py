@@ -1,0 +1,1 @@
+"""Bins frozen on the reference, mergeable counters, and how strange a case is."""
