@@ -1,1 +1,39 @@
-"""Understudy learns decisions, and takes them over as far as the evidence allows."""
+"""Understudy learns decisions, and takes them over as far as the evidence allows.
+
+The public names below are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from understudy.flows.adopt import adopt
+    from understudy.flows.predict import load, score_file
+    from understudy.flows.run import run
+    from understudy.flows.workspace import open_workspace
+    from understudy.models.saved import load_fitted
+    from understudy.models.search import Budget
+
+__all__ = ["Budget", "adopt", "load", "load_fitted", "open_workspace", "run", "score_file"]
+
+_WHERE = {
+    "Budget": "understudy.models.search",
+    "adopt": "understudy.flows.adopt",
+    "load": "understudy.flows.predict",
+    "load_fitted": "understudy.models.saved",
+    "open_workspace": "understudy.flows.workspace",
+    "run": "understudy.flows.run",
+    "score_file": "understudy.flows.predict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'understudy' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,100 @@
+"""The command line: a table of commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from importlib import metadata
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from understudy.core.errors import FaultyInputError, InputError, UnderstudyError
+
+
+class Command(NamedTuple):
+    """Where a command's function stands, and what it does in one line."""
+
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command("understudy.cli.init:init", "Look at the data and propose a task file."),
+    "run": Command("understudy.cli.run:run", "From data to a checked, compiled model that goes to shadow."),
+    "adopt": Command("understudy.cli.adopt:adopt", "Put a model that you already have on the ladder."),
+    "predict": Command("understudy.cli.predict:predict", "Score a file of any size."),
+    "models": Command("understudy.cli.models:models", "List the versions of a task."),
+    "report": Command("understudy.cli.report:report", "Write a version's report to a file."),
+    "export": Command("understudy.cli.export:export", "Write a version that answers without Understudy."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and loads one only to call it."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The names of the commands, in the order of a model's life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+        """A command's name and help, which is all that `--help` needs."""
+        command = COMMANDS.get(cmd_name)
+        return None if command is None else TyperCommand(cmd_name, help=command.help)
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str, Any, list[str]]:  # type: ignore[override]
+        """The command that is about to run, loaded."""
+        name = args[0]
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command: {name}." + (f" Did you mean {near[0]}?" if near else ""))
+        module, function = COMMANDS[name].target.split(":")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(getattr(importlib.import_module(module), function))
+        return name, typer.main.get_command(single), args[1:]
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(metadata.version("understudy"))
+        raise typer.Exit
+
+
+@app.callback()
+def understudy(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Learn the decisions that people make today, and take them over as far as the evidence allows."""
+
+
+def error_body(error: UnderstudyError) -> dict[str, object]:
+    """An error as one JSON object: what kind, what happened, the way out, and every fault."""
+    faults = error.faults if isinstance(error, FaultyInputError) else ()
+    return {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "faults": faults}}
+
+
+def main() -> None:
+    """Run the command line; errors are sentences, not stack traces.
+
+    The exit status is 0 when it worked, 2 when the input must change, 1 for everything else, 130 when stopped.
+    """
+    try:
+        app()
+    except UnderstudyError as error:
+        if "--json" in sys.argv:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(error_body(error)), indent=2).decode() + "\n")
+        else:
+            sys.stderr.write(f"Error: {error}\n")
+        raise SystemExit(2 if isinstance(error, InputError) else 1) from error
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Nothing was registered.\n")
+        raise SystemExit(130) from None

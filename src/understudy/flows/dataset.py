@@ -1,0 +1,190 @@
+"""From a table and a task to clean rows, their answers, and what was set aside on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from understudy.core.errors import DataError
+from understudy.core.task import Task
+from understudy.data.answers import Answers, read_answers, target_answers
+from understudy.data.contract import Contract, infer_contract
+from understudy.data.expressions import columns_of, evaluate
+from understudy.data.profile import Leak, suspected_leaks
+from understudy.data.reading import read_frame
+from understudy.data.split import Split, split
+
+FEWEST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows that a task can be learned from.
+
+    Attributes
+    ----------
+    frame : pl.DataFrame
+        The used columns in canonical types, one row for each row with an answer that keeps the contract.
+    source : pl.DataFrame
+        The same rows as they were read.
+    answers : Answers
+        What was decided.
+    contract : Contract
+        What the columns mean.
+    order, groups : ndarray of int64, optional
+        When each row happened, and which rows belong together.
+    rejected : pl.DataFrame
+        The faults of the rows that break the contract.
+    leaks : tuple of Leak
+        Columns that give the answer away, and are therefore left out.
+    without_answer : int
+        How many rows have no answer.
+    """
+
+    frame: pl.DataFrame
+    source: pl.DataFrame
+    answers: Answers
+    contract: Contract
+    order: np.ndarray | None
+    groups: np.ndarray | None
+    rejected: pl.DataFrame
+    leaks: tuple[Leak, ...]
+    without_answer: int
+
+    @property
+    def quarantined(self) -> int:
+        """How many rows break the contract."""
+        return self.rejected["row"].n_unique()
+
+    def split(self, seed: int) -> Split:
+        """Train, validation, test and history, by time, by group, or at random."""
+        strata = self.answers.y if self.answers.labels else None
+        return split(self.frame.height, strata=strata, order=self.order, groups=self.groups, seed=seed)
+
+
+def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
+    """Read a task's rows from a table.
+
+    Rows without an answer are set aside and counted; rows that break the contract are quarantined with the reason.
+
+    Raises
+    ------
+    DataError
+        The target, the time or the group cannot be read, or too few rows are left.
+    """
+    answers = target_answers(table, task.target)
+    known = answers.is_not_null()
+    numbered = table.filter(known)
+    contract = infer_contract(numbered, left_out=left_out(task, table.columns))
+    frame, rejected = read_frame(contract, numbered)
+    rejected = rejected.with_columns(row=pl.Series(np.flatnonzero(known.to_numpy()))[rejected["row"]])
+    kept = ~pl.int_range(table.height, eager=True).is_in(rejected["row"].implode()) & known
+    source = table.filter(kept)
+    if source.height < FEWEST_ROWS:
+        raise DataError(
+            f"Only {source.height} of {table.height} rows have an answer and keep the contract; {FEWEST_ROWS} are needed.",
+            hint=first_faults(rejected),
+        )
+    data = Dataset(
+        frame=frame,
+        source=source,
+        answers=read_answers(answers.filter(kept), kind=task.kind, positive=task.positive, target=task.target),
+        contract=contract,
+        order=None if task.time is None else read_order(source, task.time),
+        groups=None if task.split_group is None else read_groups(source, task.split_group),
+        rejected=rejected,
+        leaks=(),
+        without_answer=int((~known).sum()),
+    )
+    return without_leaks(data, task, seed=seed)
+
+
+def left_out(task: Task, columns: list[str]) -> dict[str, str]:
+    """Which columns a model may not see, and why."""
+    reasons = {column: "the target is computed from it" for column in columns_of(task.target, columns)}
+    named = [
+        (task.after, "known only afterwards"),
+        (task.drop, "dropped in the task file"),
+        ((task.id,), "the case's id"),
+        ((task.split_group,), "the group that must not be split"),
+        ((task.subject,), "the person whom the case is about"),
+        ((task.today.column,), "today's decision"),
+        ((task.today.score,), "today's score"),
+    ]
+    for names, reason in named:
+        for name in names:
+            if name is None:
+                continue
+            if name not in columns:
+                raise DataError(f"The task names the column {name!r} ({reason}), which is not in the data.")
+            reasons.setdefault(name, reason)
+    return reasons
+
+
+def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
+    """The same rows without the columns that give the answer away, unless the task insists on them."""
+    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.kind, seed=seed)
+    leaks = tuple(leak for leak in found if leak.column not in task.use)
+    reasons = {leak.column: leak.reason for leak in leaks}
+    columns = tuple(
+        msgspec.structs.replace(column, used=False, note=f"suspected leak: {reasons[column.name]}")
+        if column.name in reasons
+        else column
+        for column in data.contract.columns
+    )
+    contract = msgspec.structs.replace(data.contract, columns=columns)
+    if not contract.used:
+        raise DataError(
+            "No column is left to learn from.",
+            hint="; ".join(f"{column.name}: {column.note or column.kind}" for column in columns[:10]),
+        )
+    return replace(data, contract=contract, frame=data.frame.drop(reasons), leaks=leaks)
+
+
+def read_order(source: pl.DataFrame, time: str) -> np.ndarray:
+    """When each row happened, as numbers that sort by time."""
+    if time == "row order":
+        return np.arange(source.height)
+    times = evaluate(source, time, where="the time")
+    if times.dtype == pl.String:
+        times = read_text_times(times, time)
+    if times.null_count():
+        row = int(times.is_null().arg_max() or 0)
+        raise DataError(
+            f"The time {time!r} is missing in {times.null_count():,} rows, first in row {row + 1}.",
+            hint="Fill it, drop these rows, or choose another time.",
+        )
+    physical = times.to_physical()
+    return physical.rank("dense").cast(pl.Int64).to_numpy()
+
+
+def read_text_times(times: pl.Series, time: str) -> pl.Series:
+    """Times that were given as text."""
+    column = infer_contract(times.to_frame(time)).columns[0]
+    if column.kind not in ("datetime", "number", "integer"):
+        raise DataError(
+            f"The time {time!r} is neither a date nor a number, but text such as {times[0]!r}.",
+            hint="Name a column of dates (ISO 8601), an expression that gives a number, or 'row order'.",
+        )
+    contract = Contract(columns=(msgspec.structs.replace(column, used=True, nullable=True),))
+    clean, rejected = read_frame(contract, times.to_frame(time))
+    if rejected.height:
+        raise DataError(f"The time {time!r} cannot be read in row {rejected['row'][0] + 1}: {rejected['value'][0]!r}.")
+    return clean[time]
+
+
+def read_groups(source: pl.DataFrame, group: str) -> np.ndarray:
+    """Which rows belong together, as whole numbers; a missing group stands alone."""
+    groups = evaluate(source, group, where="the group")
+    codes = groups.rank("dense").cast(pl.Int64)
+    alone = pl.int_range(source.height, eager=True) + source.height
+    return codes.fill_null(alone).to_numpy()
+
+
+def first_faults(rejected: pl.DataFrame) -> str:
+    """The first few faults in words, for a message."""
+    rows = rejected.head(3).iter_rows(named=True)
+    return "; ".join(f"row {row['row'] + 1}, {row['column']}: {row['value']!r} is not {row['expected']}" for row in rows)

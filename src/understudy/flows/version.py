@@ -1,0 +1,316 @@
+"""A registered version, loaded: it reads a case, says what it would answer, and how strange the case is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import msgspec
+import numpy as np
+import polars as pl
+
+import understudy
+from understudy.core.canonical import canonical, digest
+from understudy.core.errors import ContractError, Fault, ModelError
+from understudy.core.nouns import Kind
+from understudy.data.contract import Contract
+from understudy.data.prepare import Encoding, encode
+from understudy.data.reading import check_frame
+from understudy.data.rows import RowEncoder, RowReader
+from understudy.flows.workspace import Workspace
+from understudy.models.calibrate import Head, apply_head, intervals, within
+from understudy.models.session import open_session, run_session
+from understudy.monitoring.strange_rows import RowStrangeness
+from understudy.monitoring.strangeness import Strangeness, strangeness
+from understudy.store.registry import read_version
+
+Served = Literal["onnx", "native"]
+INTERVAL_CONFIDENCE = 0.9
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version is made of; its digest is the version's name.
+
+    Attributes
+    ----------
+    task, kind, recipe : str
+        What it decides, and how it was built.
+    params : dict
+        The recipe's settings.
+    labels : tuple of str
+        The answers in the order of the scores; empty for numbers.
+    tolerance : float, optional
+        For numbers, how far an answer may be off.
+    served : {"onnx", "native"}
+        Whether it answers through ONNX Runtime or through the library that trained it.
+    reason : str
+        Why it is served natively.
+    snapshot : str
+        The digest of the data.
+    seed : int
+        The seed of everything random.
+    libraries : dict of str
+        The versions of the libraries that took part.
+    files : dict of str
+        The SHA-256 of each file by name.
+    """
+
+    task: str
+    kind: Kind
+    recipe: str
+    params: dict[str, Any]
+    labels: tuple[str, ...]
+    tolerance: float | None
+    served: Served
+    reason: str
+    snapshot: str
+    seed: int
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The version's name: the SHA-256 of this manifest in canonical form."""
+        return digest(canonical(self))
+
+
+class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Encoded rows and the scores that a loaded version must give for them."""
+
+    X: list[list[float]]
+    scores: list[list[float]]
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a version says of one case.
+
+    Attributes
+    ----------
+    prediction : str or float
+        The most probable answer, or the estimated number.
+    confidence : float
+        The calibrated probability that it is right (for numbers: within the task's tolerance), in [0, 1].
+    strangeness : float
+        How unlike the training data the case is: 0 ordinary, 1 alien.
+    probabilities : dict of float, optional
+        The probability of each answer.
+    lower, upper : float, optional
+        For numbers, an interval that holds the truth nine times in ten.
+    """
+
+    prediction: str | float
+    confidence: float
+    strangeness: float
+    probabilities: dict[str, float] | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a version says of n cases, as columns; see `Prediction`.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n, k) or (n, 1)
+        Probabilities by class, or numbers.
+    confidence, strangeness : ndarray of shape (n,)
+    lower, upper : ndarray of shape (n,), optional
+    """
+
+    scores: np.ndarray
+    confidence: np.ndarray
+    strangeness: np.ndarray
+    lower: np.ndarray | None
+    upper: np.ndarray | None
+
+
+class Scorer(Protocol):
+    """Turns canonical inputs into calibrated scores."""
+
+    def frame(self, frame: pl.DataFrame) -> np.ndarray:
+        """Scores of shape (n, k) for a frame in canonical types."""
+
+    def row(self, values: Sequence[object]) -> Sequence[float]:
+        """The k scores of one row of canonical values."""
+
+
+@dataclass(frozen=True)
+class MatrixScorer:
+    """Scores through the one encoding, and a function from its matrix to scores."""
+
+    encoding: Encoding
+    run: Callable[[np.ndarray], np.ndarray]
+
+    @cached_property
+    def row_encoder(self) -> RowEncoder:
+        """The encoding's row path."""
+        return RowEncoder(msgspec.to_builtins(self.encoding))
+
+    def frame(self, frame: pl.DataFrame) -> np.ndarray:
+        """Scores of shape (n, k) for a frame in canonical types."""
+        return self.run(encode(self.encoding, frame))
+
+    def row(self, values: Sequence[object]) -> Sequence[float]:
+        """The k scores of one row of canonical values."""
+        scores: list[float] = self.run(np.array([self.row_encoder.encode(values)], dtype=np.float32))[0].tolist()
+        return scores
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model version, ready to answer.
+
+    >>> import understudy  # doctest: +SKIP
+    >>> version = understudy.load("flights")  # doctest: +SKIP
+    >>> version.predict_row({"carrier": "UA", "distance": 1400}).prediction  # doctest: +SKIP
+    'false'
+    """
+
+    digest: str
+    manifest: Manifest
+    contract: Contract
+    head: Head
+    reference: Strangeness
+    scorer: Scorer
+
+    @cached_property
+    def _reader(self) -> RowReader:
+        return RowReader(msgspec.to_builtins(self.contract))
+
+    @cached_property
+    def _row_strangeness(self) -> RowStrangeness:
+        return RowStrangeness(msgspec.to_builtins(self.reference))
+
+    def predict(self, rows: pl.DataFrame) -> Predictions:
+        """What it says of each row.
+
+        Parameters
+        ----------
+        rows : pl.DataFrame
+            Inputs as they come: the contract's columns, as text or typed; other columns are ignored.
+
+        Raises
+        ------
+        ContractError
+            Rows break the contract; every fault is listed.
+        """
+        return self.predict_clean(check_frame(self.contract, rows))
+
+    def predict_clean(self, frame: pl.DataFrame) -> Predictions:
+        """What it says of each row of a frame that is already in canonical types."""
+        scores = self.scorer.frame(frame)
+        strange = strangeness(self.reference, frame)
+        if self.manifest.labels:
+            return Predictions(scores, scores.max(axis=1), strange, None, None)
+        values = scores[:, 0]
+        lower, upper = intervals(self.head, values, INTERVAL_CONFIDENCE)
+        return Predictions(scores, within(self.head, values, self._tolerance), strange, lower, upper)
+
+    def predict_row(self, row: Mapping[str, object]) -> Prediction:
+        """What it says of one case, given as a mapping from column to value.
+
+        Raises
+        ------
+        ContractError
+            The row breaks the contract; every fault is listed.
+        """
+        values, faults = self._reader.read(row)
+        if faults:
+            raise ContractError("The case breaks the contract.", tuple(Fault(**fault) for fault in faults))
+        scores = self.scorer.row(values)
+        strange = self._row_strangeness.score(values)
+        if self.manifest.labels:
+            return self._choice(scores, strange)
+        value = np.array([scores[0]])
+        lower, upper = intervals(self.head, value, INTERVAL_CONFIDENCE)
+        return Prediction(
+            prediction=float(value[0]),
+            confidence=float(within(self.head, value, self._tolerance)[0]),
+            strangeness=strange,
+            lower=float(lower[0]),
+            upper=float(upper[0]),
+        )
+
+    def _choice(self, scores: Sequence[float], strange: float) -> Prediction:
+        labels = self.manifest.labels
+        best = max(range(len(labels)), key=scores.__getitem__)
+        return Prediction(
+            prediction=labels[best],
+            confidence=scores[best],
+            strangeness=strange,
+            probabilities=dict(zip(labels, scores, strict=True)),
+        )
+
+    @property
+    def _tolerance(self) -> float:
+        if self.manifest.tolerance is None:
+            raise ModelError(f"Version {self.digest[:12]} has no tolerance.")
+        return self.manifest.tolerance
+
+    def as_columns(self, predictions: Predictions) -> pl.DataFrame:
+        """Predictions as a table: `prediction`, `confidence`, `probability_LABEL` or `lower` and `upper`, `strangeness`."""
+        labels = self.manifest.labels
+        columns: dict[str, Any] = {"prediction": predictions.scores[:, 0], "confidence": predictions.confidence}
+        if labels:
+            columns["prediction"] = np.array(labels, dtype=object)[predictions.scores.argmax(axis=1)].tolist()
+            columns |= {f"probability_{label}": predictions.scores[:, index] for index, label in enumerate(labels)}
+        else:
+            columns |= {"lower": predictions.lower, "upper": predictions.upper}
+        return pl.DataFrame(columns | {"strangeness": predictions.strangeness})
+
+
+def load_version(work: Workspace, task: str, version: str = "latest") -> Version:
+    """Load a version of a task: by its digest, the beginning of it, `latest` or `champion`.
+
+    Every file's hash is checked before it is opened, and the version must repeat its stored scores.
+
+    Raises
+    ------
+    StoreError
+        There is no such version, or a file is missing or damaged.
+    ModelError
+        It does not repeat its stored scores.
+    """
+    record = read_version(work.store, task, version)
+    manifest = msgspec.json.decode(work.artifacts.get(record.version), type=Manifest)
+    files = {name: work.artifacts.get(name_hash) for name, name_hash in manifest.files.items()}
+    head = msgspec.json.decode(files["head.json"], type=Head)
+    loaded = Version(
+        digest=record.version,
+        manifest=manifest,
+        contract=msgspec.json.decode(files["contract.json"], type=Contract),
+        head=head,
+        reference=msgspec.json.decode(files["reference.json"], type=Strangeness),
+        scorer=open_scorer(manifest, files, head),
+    )
+    return loaded
+
+
+def open_scorer(manifest: Manifest, files: Mapping[str, bytes], head: Head) -> Scorer:
+    """The scorer that a version's files describe, checked against its stored scores."""
+    encoding = msgspec.json.decode(files["encoding.json"], type=Encoding)
+    scorer = MatrixScorer(encoding, matrix_function(manifest, files, head))
+    check = msgspec.json.decode(files["selfcheck.json"], type=SelfCheck)
+    expected = np.array(check.scores)
+    got = scorer.run(np.array(check.X, dtype=np.float32))
+    scale = 1.0 if manifest.labels else max(1.0, float(np.abs(expected).max()))
+    if not np.allclose(got, expected, rtol=0, atol=1e-4 * scale):
+        raise ModelError(
+            f"Version {manifest.digest[:12]} does not repeat its own scores on this machine "
+            f"(largest difference {np.abs(got - expected).max():.3g}).",
+            hint="Train it again here, or use the library versions that its manifest names.",
+        )
+    return scorer
+
+
+def matrix_function(manifest: Manifest, files: Mapping[str, bytes], head: Head) -> Callable[[np.ndarray], np.ndarray]:
+    """From the encoded matrix to calibrated scores, through ONNX Runtime or the library that trained it."""
+    if manifest.served == "onnx":
+        session = open_session(files["model.onnx"])
+        return lambda X: run_session(session, X)
+    members = {name.removeprefix("members/"): data for name, data in files.items() if name.startswith("members/")}
+    raw = understudy.load_fitted(members)
+    return lambda X: apply_head(head, raw(X))

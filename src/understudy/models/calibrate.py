@@ -1,0 +1,150 @@
+"""The head: from a member's raw scores to probabilities, or intervals, that mean what they say."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from scipy.optimize import minimize
+
+from understudy.core.errors import ModelError
+
+LOWEST = 1e-7
+PRIOR_ROWS = 10.0
+BINS = 10
+FEWEST_PER_BIN = 50
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen calibration.
+
+    Attributes
+    ----------
+    slope : float
+        What log probabilities are multiplied by (one over the temperature).
+    bias : tuple of float
+        What is added to them, by class; empty for numbers.
+    edges : tuple of float
+        For numbers, the inner edges between bins of the prediction.
+    residuals : tuple of tuple of float
+        For numbers, the sorted out-of-fold residuals y − ŷ of each bin, thinned to at most 500.
+    """
+
+    slope: float = 1.0
+    bias: tuple[float, ...] = ()
+    edges: tuple[float, ...] = ()
+    residuals: tuple[tuple[float, ...], ...] = ()
+
+
+def fit_probability_head(raw: np.ndarray, y: np.ndarray) -> Head:
+    """Calibrate probabilities by one slope and a bias per class on their logarithms.
+
+    For two classes this is Platt scaling of the log odds (Platt 1999), else bias-corrected temperature scaling
+    (Alexandari, Kundaje & Shrikumar 2020). It minimises log loss with a weak pull, worth ten rows, towards leaving the
+    probabilities as they are, so that few rows do no harm.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (n, k)
+        Out-of-fold probabilities.
+    y : ndarray of int64, shape (n,)
+    """
+    logs = np.log(np.clip(raw, LOWEST, 1 - LOWEST))
+    n, k = logs.shape
+    hot = np.zeros((n, k))
+    hot[np.arange(n), y] = 1.0
+
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, bias = np.exp(theta[0]), theta[1:]
+        scores = slope * logs + bias
+        probabilities = softmax(scores)
+        value = -np.sum(np.log(np.clip(probabilities[np.arange(n), y], 1e-300, None)))
+        error = probabilities - hot
+        gradient = np.concatenate([[np.sum(error * logs) * slope], error.sum(axis=0)])
+        return (value + PRIOR_ROWS * np.sum(theta**2) / 2) / n, (gradient + PRIOR_ROWS * theta) / n
+
+    solved = minimize(objective, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(-2.0, 2.0)] + [(-8.0, 8.0)] * k)
+    bias = solved.x[1:] - solved.x[1:].mean()
+    return Head(slope=float(np.exp(solved.x[0])), bias=tuple(float(value) for value in bias))
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Exponentials that sum to one in each row.
+
+    >>> softmax(np.zeros((1, 2))).tolist()
+    [[0.5, 0.5]]
+    """
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def fit_number_head(raw: np.ndarray, y: np.ndarray) -> Head:
+    """Keep the out-of-fold residuals, in bins of the prediction, so that intervals fit small and large numbers.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (n, 1)
+        Out-of-fold predictions.
+    y : ndarray of float64, shape (n,)
+    """
+    predicted = raw[:, 0]
+    bins = int(np.clip(len(y) // FEWEST_PER_BIN, 1, BINS))
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+    where = np.searchsorted(edges, predicted, side="right")
+    residuals = []
+    for index in range(len(edges) + 1):
+        inside = np.sort((y - predicted)[where == index])
+        if not len(inside):
+            raise ModelError("A bin of predictions has no residual.")
+        residuals.append(tuple(float(value) for value in thinned(inside, 500)))
+    return Head(edges=tuple(float(edge) for edge in edges), residuals=tuple(residuals))
+
+
+def thinned(values: np.ndarray, most: int) -> np.ndarray:
+    """At most so many sorted values, evenly spaced by rank, the extremes included."""
+    if len(values) <= most:
+        return values
+    return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+
+
+def apply_head(head: Head, raw: np.ndarray) -> np.ndarray:
+    """Calibrated probabilities of shape (n, k), or the numbers as they are, of shape (n, 1)."""
+    if not head.bias:
+        return raw
+    return softmax(head.slope * np.log(np.clip(raw, LOWEST, 1 - LOWEST)) + np.array(head.bias))
+
+
+def intervals(head: Head, predicted: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds that hold the truth with the given probability, if cases to come are like those of the calibration.
+
+    Split-conformal, bin by bin of the prediction (Vovk, Lindsay, Nouretdinov & Gammerman 2003, "Mondrian confidence
+    machine"): the ⌈(n + 1)(1 − α/2)⌉-th smallest residual above, and its mirror below. The residuals are out-of-fold,
+    so coverage is that of cross-conformal prediction: close to nominal, not guaranteed.
+
+    Parameters
+    ----------
+    head : Head
+    predicted : ndarray of shape (n,)
+    confidence : float
+        Between 0 and 1.
+    """
+    alpha = 1 - confidence
+    lower, upper = [], []
+    for bin_residuals in head.residuals:
+        n = len(bin_residuals)
+        rank = min(n, int(np.ceil((n + 1) * (1 - alpha / 2))))
+        upper.append(bin_residuals[rank - 1])
+        lower.append(bin_residuals[n - rank])
+    where = np.searchsorted(head.edges, predicted, side="right")
+    return predicted + np.array(lower)[where], predicted + np.array(upper)[where]
+
+
+def within(head: Head, predicted: np.ndarray, tolerance: float) -> np.ndarray:
+    """The probability that the truth is no further than `tolerance` from each prediction, of shape (n,).
+
+    The share of residuals in the prediction's bin that are, shrunk by one miss: (hits) / (n + 1).
+    """
+    shares = [
+        np.count_nonzero(np.abs(np.array(residuals)) <= tolerance) / (len(residuals) + 1) for residuals in head.residuals
+    ]
+    where = np.searchsorted(head.edges, predicted, side="right")
+    return np.array(shares)[where]
