@@ -144,7 +144,8 @@ def within(head: Head, predicted: np.ndarray, tolerance: float) -> np.ndarray:
     The share of residuals in the prediction's bin that are, shrunk by one miss: (hits) / (n + 1).
     """
     shares = [
-        np.count_nonzero(np.abs(np.array(residuals)) <= tolerance) / (len(residuals) + 1) for residuals in head.residuals
+        np.count_nonzero(np.abs(np.array(residuals)) <= tolerance) / (len(residuals) + 1)
+        for residuals in head.residuals
     ]
     where = np.searchsorted(head.edges, predicted, side="right")
     return np.array(shares)[where]

@@ -1,19 +1,19 @@
 """From a fitted member and its head to one ONNX model, and how far the two differ.
 
-Converters answer wrongly for several parts without a word, so linear models, forests and the head are written here node
-by node; only boosted trees go through a converter. Whatever is compiled is compared with the original before it serves.
+The usual converters answer wrongly for several parts without a word (a split threshold that is rounded up to the next
+float32 sends a row down the other branch), so every node is written here. Whatever is compiled is compared with the
+original before it serves.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import numpy as np
 import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
-from onnxmltools import convert_lightgbm
-from onnxmltools.convert.common.data_types import FloatTensorType
 
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
@@ -22,7 +22,6 @@ from understudy.models.recipes import Fitted
 
 OPSET = 18
 ML_OPSET = 3
-CONVERTER_OPSET = 15  # the newest that the converter knows; its nodes mean the same at 18
 IR_VERSION = 9
 AGREEMENT = 1e-5
 LARGEST_MODEL = 200_000_000
@@ -134,6 +133,13 @@ def head_model(fitted: Fitted, head: Head) -> onnx.ModelProto:
     return graph.model("head_in", fitted.n_classes, "probabilities", fitted.n_classes)
 
 
+def weighted_sums(graph: Graph, weights: np.ndarray, bias: np.ndarray) -> str:
+    """Add X Wᵀ + b in float64: in float32 large inputs that cancel would not."""
+    graph.add("Cast", ["member_in"], "wide", to=TensorProto.DOUBLE)
+    constants = [graph.constant("weights", weights, np.float64), graph.constant("intercept", bias, np.float64)]
+    return graph.add("Gemm", ["wide", *constants], "sums", transB=1)
+
+
 def logistic_model(fitted: Fitted) -> onnx.ModelProto:
     """Logits and softmax; a class without training rows gets a logit of minus infinity, nearly."""
     estimator, k = fitted.estimator, fitted.n_classes
@@ -143,9 +149,9 @@ def logistic_model(fitted: Fitted) -> onnx.ModelProto:
     all_weights, all_bias = np.zeros((k, weights.shape[1])), np.full(k, -1e30)
     all_weights[estimator.classes_], all_bias[estimator.classes_] = weights, bias
     graph = Graph()
-    inputs = ["member_in", graph.constant("weights", all_weights), graph.constant("intercept", all_bias)]
-    graph.add("Gemm", inputs, "logits", transB=1)
-    graph.add("Softmax", ["logits"], "member_out", axis=1)
+    logits = weighted_sums(graph, all_weights, all_bias)
+    graph.add("Softmax", [logits], "shares", axis=1)
+    graph.add("Cast", ["shares"], "member_out", to=TensorProto.FLOAT)
     return graph.model("member_in", weights.shape[1], "member_out", k)
 
 
@@ -153,67 +159,84 @@ def ridge_model(fitted: Fitted) -> onnx.ModelProto:
     """A weighted sum."""
     weights = fitted.estimator.coef_.reshape(1, -1)
     graph = Graph()
-    inputs = ["member_in", graph.constant("weights", weights), graph.constant("intercept", [fitted.estimator.intercept_])]
-    graph.add("Gemm", inputs, "member_out", transB=1)
+    sums = weighted_sums(graph, weights, np.array([fitted.estimator.intercept_]))
+    graph.add("Cast", [sums], "member_out", to=TensorProto.FLOAT)
     return graph.model("member_in", weights.shape[1], "member_out", 1)
 
 
+class Ensemble:
+    """The columns of a TreeEnsembleRegressor node in the making."""
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[int, int, int, float, str, int, int]] = []
+        self.leaves: list[tuple[int, int, int, float]] = []
+
+    def add_forest_tree(self, number: int, tree: Any, classes: np.ndarray, share: float) -> None:
+        """Append a scikit-learn tree; its leaves vote with their class shares, or their mean."""
+        leaf = tree.children_left < 0
+        columns = [
+            np.full(tree.node_count, number),
+            np.arange(tree.node_count),
+            np.where(leaf, 0, tree.feature),
+            np.where(leaf, np.float32(0), rounded_down(tree.threshold)),
+            np.where(leaf, "LEAF", "BRANCH_LEQ"),
+            np.where(leaf, 0, tree.children_left),
+            np.where(leaf, 0, tree.children_right),
+        ]
+        self.nodes += zip(*(column.tolist() for column in columns), strict=True)
+        values = tree.value[:, 0, :]
+        if len(classes) > 1:
+            values = values / values.sum(axis=1, keepdims=True)
+        places, votes = np.nonzero(leaf[:, None] & (values != 0))
+        weights = (values[places, votes] * share).tolist()
+        targets = classes[votes].tolist()
+        self.leaves += zip([number] * len(places), places.tolist(), targets, weights, strict=True)
+
+    def add_boosted(self, number: int, root: dict[str, Any], target: int) -> None:
+        """Append a LightGBM tree, as `Booster.dump_model` gives it, that adds to one target.
+
+        A split on a set of codes becomes a chain of equalities that share their left branch.
+        """
+        identities = itertools.count(1)
+        waiting = [(root, 0)]
+        while waiting:
+            node, identity = waiting.pop()
+            if "leaf_value" in node:
+                self.nodes.append((number, identity, 0, 0.0, "LEAF", 0, 0))
+                self.leaves.append((number, identity, target, node["leaf_value"]))
+                continue
+            left, right, feature = next(identities), next(identities), node["split_feature"]
+            waiting += [(node["left_child"], left), (node["right_child"], right)]
+            if node["decision_type"] == "<=":
+                limit = float(rounded_down(np.array([node["threshold"]]))[0])
+                self.nodes.append((number, identity, feature, limit, "BRANCH_LEQ", left, right))
+                continue
+            codes = [float(code) for code in node["threshold"].split("||")]
+            chain = [identity, *itertools.islice(identities, len(codes) - 1), right]
+            for code, here, after in zip(codes, chain, chain[1:], strict=False):
+                self.nodes.append((number, here, feature, code, "BRANCH_EQ", left, after))
+
+    def write(self, graph: Graph, output: str, targets: int) -> None:
+        """Add the ensemble to a graph: the sum of its leaves from `member_in` to `output`."""
+        node_columns = [list(column) for column in zip(*sorted(self.nodes, key=lambda node: node[:2]), strict=True)]
+        leaf_columns = [list(column) for column in zip(*self.leaves, strict=True)]
+        node_names = ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
+        leaf_names = ("treeids", "nodeids", "ids", "weights")
+        attributes = {f"nodes_{name}": column for name, column in zip(node_names, node_columns, strict=True)}
+        attributes |= {f"target_{name}": column for name, column in zip(leaf_names, leaf_columns, strict=True)}
+        attributes |= {"n_targets": targets, "aggregate_function": "SUM", "post_transform": "NONE"}
+        graph.add("TreeEnsembleRegressor", ["member_in"], output, domain="ai.onnx.ml", **attributes)
+
+
 def forest_model(fitted: Fitted) -> onnx.ModelProto:
-    """The trees, node by node; leaves vote with their class shares, or their mean."""
-    outputs = fitted.n_classes or 1
+    """The mean of the trees' votes."""
     trees = [tree.tree_ for tree in fitted.estimator.estimators_]
-    columns: dict[str, list[Any]] = {
-        key: []
-        for key in (
-            "nodes_treeids",
-            "nodes_nodeids",
-            "nodes_featureids",
-            "nodes_values",
-            "nodes_modes",
-            "nodes_truenodeids",
-            "nodes_falsenodeids",
-            "target_treeids",
-            "target_nodeids",
-            "target_ids",
-            "target_weights",
-        )
-    }
     classes = fitted.estimator.classes_ if fitted.kind == "classification" else np.array([0])
+    ensemble, graph = Ensemble(), Graph()
     for number, tree in enumerate(trees):
-        add_tree(columns, number, tree, classes, 1.0 / len(trees))
-    graph = Graph()
-    graph.add(
-        "TreeEnsembleRegressor",
-        ["member_in"],
-        "member_out",
-        domain="ai.onnx.ml",
-        n_targets=outputs,
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **columns,
-    )
-    return graph.model("member_in", len(fitted.columns), "member_out", outputs)
-
-
-def add_tree(columns: dict[str, list[Any]], number: int, tree: Any, classes: np.ndarray, share: float) -> None:
-    """Append one scikit-learn tree to the columns of a TreeEnsemble node."""
-    leaf = tree.children_left < 0
-    count = tree.node_count
-    columns["nodes_treeids"] += [number] * count
-    columns["nodes_nodeids"] += range(count)
-    columns["nodes_featureids"] += np.where(leaf, 0, tree.feature).tolist()
-    columns["nodes_values"] += np.where(leaf, np.float32(0), rounded_down(tree.threshold)).tolist()
-    columns["nodes_modes"] += np.where(leaf, "LEAF", "BRANCH_LEQ").tolist()
-    columns["nodes_truenodeids"] += np.where(leaf, 0, tree.children_left).tolist()
-    columns["nodes_falsenodeids"] += np.where(leaf, 0, tree.children_right).tolist()
-    values = tree.value[:, 0, :]
-    if len(classes) > 1:
-        values = values / values.sum(axis=1, keepdims=True)
-    nodes, votes = np.nonzero(leaf[:, None] & (values != 0))
-    columns["target_treeids"] += [number] * len(nodes)
-    columns["target_nodeids"] += nodes.tolist()
-    columns["target_ids"] += classes[votes].tolist()
-    columns["target_weights"] += (values[nodes, votes] * share).tolist()
+        ensemble.add_forest_tree(number, tree, classes, 1.0 / len(trees))
+    ensemble.write(graph, "member_out", fitted.n_classes or 1)
+    return graph.model("member_in", len(fitted.columns), "member_out", fitted.n_classes or 1)
 
 
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
@@ -223,23 +246,22 @@ def rounded_down(thresholds: np.ndarray) -> np.ndarray:
 
 
 def lightgbm_model(fitted: Fitted) -> onnx.ModelProto:
-    """The boosted trees, through the converter."""
-    width = len(fitted.columns)
-    converted = convert_lightgbm(
-        fitted.estimator,
-        initial_types=[("member_in", FloatTensorType([None, width]))],
-        zipmap=False,
-        target_opset=CONVERTER_OPSET,
-    )
-    wanted = "probabilities" if fitted.kind == "classification" else "variable"
-    del converted.graph.output[:]
-    converted.graph.node.append(helper.make_node("Identity", [wanted], ["member_out"], name="member_out"))
-    outputs = fitted.n_classes or 1
-    converted.graph.output.append(helper.make_tensor_value_info("member_out", TensorProto.FLOAT, [None, outputs]))
-    del converted.opset_import[:]
-    converted.opset_import.extend([helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
-    converted.ir_version = IR_VERSION
-    return converted
+    """The boosted trees, node by node, then the objective's link from sums to probabilities."""
+    k, width = fitted.n_classes, len(fitted.columns)
+    sums = 1 if k <= 2 else k
+    ensemble = Ensemble()
+    for number, tree in enumerate(fitted.estimator.dump_model()["tree_info"]):
+        ensemble.add_boosted(number, tree["tree_structure"], number % sums)
+    graph = Graph()
+    if fitted.kind == "regression":
+        ensemble.write(graph, "member_out", sums)
+        return graph.model("member_in", width, "member_out", 1)
+    ensemble.write(graph, "sums", sums)
+    logits = "sums"
+    if k == 2:
+        logits = graph.add("MatMul", ["sums", graph.constant("second_class", [[0.0, 1.0]])], "logits")
+    graph.add("Softmax", [logits], "member_out", axis=1)
+    return graph.model("member_in", width, "member_out", k)
 
 
 MEMBERS = {

@@ -178,7 +178,7 @@ def scaled_stop(rows: Rows, center: float, scale: float) -> np.ndarray:
 def fit_logistic(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
     """L2-regularised multinomial logistic regression."""
     model = LogisticRegression(C=params["C"], max_iter=params.get("max_iter", 400), random_state=effort.seed)
-    return model.fit(rows.X, rows.y), 0
+    return model.fit(rows.X.astype(np.float64), rows.y), 0
 
 
 def fit_ridge(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:

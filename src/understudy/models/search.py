@@ -161,7 +161,9 @@ def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
         No trial could be completed.
     """
     kind = folds[0].rows.kind
-    recipes = [recipe for recipe in RECIPES.values() if kind in recipe.kinds and recipe.name in (race.recipes or RECIPES)]
+    recipes = [
+        recipe for recipe in RECIPES.values() if kind in recipe.kinds and recipe.name in (race.recipes or RECIPES)
+    ]
     progress = _Progress(race.elapsed())
     for rank in range(max(len(recipe.portfolio) for recipe in recipes)):
         for recipe in recipes:
@@ -206,7 +208,9 @@ def affordable(recipe: str, progress: _Progress, race: Race) -> bool:
 def next_recipe(recipes: list[Recipe], progress: _Progress, race: Race) -> Recipe | None:
     """Whose turn it is: three times in four the best so far, else the next one that the budget allows."""
     best = {
-        recipe.name: min((t.score for t in progress.trials if t.recipe == recipe.name and t.score is not None), default=None)
+        recipe.name: min(
+            (t.score for t in progress.trials if t.recipe == recipe.name and t.score is not None), default=None
+        )
         for recipe in recipes
     }
     able = [recipe for recipe in recipes if best[recipe.name] is not None and affordable(recipe.name, progress, race)]
@@ -217,7 +221,7 @@ def next_recipe(recipes: list[Recipe], progress: _Progress, race: Race) -> Recip
     return able[0] if turn % 4 else able[(turn // 4) % len(able)]
 
 
-def attempt(  # noqa: PLR0913
+def attempt(
     recipe: Recipe,
     params: Params,
     stage: Literal["portfolio", "search"],
