@@ -18,7 +18,9 @@ Data = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", help="The column to predict, or an expression such as 'arr_delay > 15'.", metavar="TARGET"),
+    typer.Option(
+        "--target", help="The column to predict, or an expression such as 'arr_delay > 15'.", metavar="TARGET"
+    ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="The task's name; by default from the data.", metavar="NAME")]
 Kind = Annotated[str | None, typer.Option("--kind", help="classification or regression.", metavar="KIND")]
@@ -28,7 +30,8 @@ Time = Annotated[
     typer.Option("--time", help="When a row happened: a column, an expression, or 'row order'.", metavar="TIME"),
 ]
 Drop = Annotated[
-    list[str] | None, typer.Option("--drop", help="Columns to leave out; repeat or separate by commas.", metavar="COLUMNS")
+    list[str] | None,
+    typer.Option("--drop", help="Columns to leave out; repeat or separate by commas.", metavar="COLUMNS"),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of everything random.")]
 Separator = Annotated[str | None, typer.Option("--separator", help="The CSV separator; detected by default.")]

@@ -187,4 +187,6 @@ def read_groups(source: pl.DataFrame, group: str) -> np.ndarray:
 def first_faults(rejected: pl.DataFrame) -> str:
     """The first few faults in words, for a message."""
     rows = rejected.head(3).iter_rows(named=True)
-    return "; ".join(f"row {row['row'] + 1}, {row['column']}: {row['value']!r} is not {row['expected']}" for row in rows)
+    return "; ".join(
+        f"row {row['row'] + 1}, {row['column']}: {row['value']!r} is not {row['expected']}" for row in rows
+    )

@@ -187,7 +187,9 @@ def faulty(source: str, faults: pl.DataFrame) -> ContractError:
     """The error that lists what is wrong with a file."""
     rows = faults["row"].n_unique()
     shown = tuple(
-        Fault(where=f"row {fault['row'] + 1}, {fault['column']}", found=repr(fault["value"]), expected=fault["expected"])
+        Fault(
+            where=f"row {fault['row'] + 1}, {fault['column']}", found=repr(fault["value"]), expected=fault["expected"]
+        )
         for fault in faults.head(MOST_FAULTS).iter_rows(named=True)
     )
     more = f" The first {MOST_FAULTS} are:" if faults.height > MOST_FAULTS else ""

@@ -92,9 +92,7 @@ def propose_kind(answers: pl.Series, target: str) -> Kind:
     return "classification"
 
 
-def propose_regression(
-    answers: pl.Series, target: str, settings: Told, why: dict[str, str]
-) -> tuple[Told, Autonomy]:
+def propose_regression(answers: pl.Series, target: str, settings: Told, why: dict[str, str]) -> tuple[Told, Autonomy]:
     """A tolerance from the spread of the target, and how often it may be missed."""
     numbers = answers.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
     low, high = np.quantile(numbers, [0.25, 0.75])
@@ -120,7 +118,9 @@ def propose_classification(
         why["positive"] = "it says yes" if len(named) == 1 else "the rarer answer"
     constant = 1 - sizes[0] / sum(sizes)
     max_error = min(0.05, round_down(constant / 4))
-    why["max_error"] = f"always answering {labels[0]!r} errs in {constant:.1%} of cases; this is at most a quarter of it"
+    why["max_error"] = (
+        f"always answering {labels[0]!r} errs in {constant:.1%} of cases; this is at most a quarter of it"
+    )
     why["confidence"] = "the usual choice"
     return {**proposal, **settings}, Autonomy(max_error=max_error, confidence=0.95)
 

@@ -15,7 +15,7 @@ from understudy.data.split import Split, folds
 from understudy.flows.dataset import Dataset
 from understudy.models.calibrate import Head, fit_head
 from understudy.models.recipes import RECIPES, Fitted
-from understudy.models.search import Budget, FoldData, Found, SearchData, SearchSettings, Trial, search
+from understudy.models.search import Budget, Fold, Found, Race, Trial, refit, search
 from understudy.monitoring.strangeness import Strangeness, fit_strangeness
 
 FOLDS = 5

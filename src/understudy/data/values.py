@@ -1,0 +1,97 @@
+"""Raw columns as canonical values: the column path of what `rows.py` does value by value."""
+
+from __future__ import annotations
+
+import polars as pl
+
+BLANKS = " \t\r\n"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+WHOLE = r"^[+-]?[0-9]+$"
+TRUE_WORDS = ("true", "yes", "y", "t", "1")
+FALSE_WORDS = ("false", "no", "n", "f", "0")
+ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+ISO_TIME = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
+DATE_FORMATS = tuple(
+    day + time
+    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
+    for time in ("", " %H:%M", " %H:%M:%S")
+)
+
+
+def as_texts(series: pl.Series) -> pl.Series:
+    """Text without the blanks around it."""
+    return series.str.strip_chars(BLANKS)
+
+
+def as_numbers(text: pl.Series) -> pl.Series:
+    """Text as Float64; null where it is not a finite number in ASCII digits."""
+    numbers = text.set(~text.str.contains(NUMBER).fill_null(value=False), None).cast(pl.Float64, strict=False)
+    return numbers.set(numbers.is_infinite().fill_null(value=False), None)
+
+
+def as_integers(text: pl.Series) -> pl.Series:
+    """Text as Int64, exactly; null where it is not a whole number below 2^63."""
+    plain = text.str.contains(WHOLE).fill_null(value=False)
+    exact = text.str.strip_prefix("+").set(~plain, None).cast(pl.Int64, strict=False)
+    exact = exact.set((exact == -(2**63)).fill_null(value=False), None)
+    other = whole_floats(as_numbers(text.set(plain, None)))
+    return exact.fill_null(other)
+
+
+def whole_floats(numbers: pl.Series) -> pl.Series:
+    """Floats as Int64; null where they are not whole or not below 2^63."""
+    fine = ((numbers == numbers.floor()) & (numbers.abs() < 2.0**63)).fill_null(value=False)
+    return numbers.set(~fine, None).cast(pl.Int64, strict=False)
+
+
+def as_booleans(text: pl.Series) -> pl.Series:
+    """Words as truth values; null where they are neither."""
+    low = text.str.to_lowercase()
+    return (
+        pl.select(
+            pl.when(low.is_in(TRUE_WORDS)).then(statement=True).when(low.is_in(FALSE_WORDS)).then(statement=False)
+        )
+        .to_series()
+        .alias(text.name)
+    )
+
+
+def boolean_words(text: pl.Series) -> bool:
+    """Whether a column of text holds one word for true and one for false, and nothing else."""
+    words = set(text.unique().str.to_lowercase().to_list())
+    pairs = list(zip(TRUE_WORDS[:4], FALSE_WORDS[:4], strict=True))
+    return any(words == set(pair) for pair in pairs)
+
+
+def iso_dates(text: pl.Series) -> pl.Series:
+    """ISO 8601 dates and times as Datetime in microseconds, UTC; null where they are not."""
+    name = text.name
+    frame = text.alias("text").to_frame()
+    parts = pl.col("text").str.extract_groups(ISO_TIME)
+    full = pl.concat_str(
+        parts.struct.field("1"),
+        pl.lit("T"),
+        parts.struct.field("2"),
+        parts.struct.field("3").fill_null(":00"),
+        parts.struct.field("4").fill_null(""),
+    )
+    offset = parts.struct.field("5").fill_null("Z")
+    sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
+    minutes = offset.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + offset.str.slice(4, 2).cast(
+        pl.Int64, strict=False
+    )
+    shift = pl.when(offset == "Z").then(0).otherwise(sign * minutes)
+    local = full.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    day_text = pl.when(pl.col("text").str.contains(ISO_DATE)).then(pl.col("text"))
+    day = day_text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    moved = local - pl.duration(minutes=shift, time_unit="us")
+    return frame.select(pl.coalesce(day, moved)).to_series().alias(name)
+
+
+def as_dates(text: pl.Series, format_: str | None) -> pl.Series:
+    """Text as Datetime in microseconds, by a strptime format, or as ISO 8601 where there is none."""
+    if format_ is None:
+        return iso_dates(text)
+    if "%H" not in format_:
+        return text.str.to_date(format_, strict=False).cast(pl.Datetime("us"))
+    return text.str.to_datetime(format_, time_unit="us", strict=False)
