@@ -1,0 +1,190 @@
+"""A task: one decision to learn, and what is asked of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from understudy.core.nouns import Kind, Level
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+OpenShare = Annotated[float, Meta(gt=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Duration = Annotated[
+    str, Meta(pattern=r"^[0-9]+(m|h|d|w)$", description='a duration such as "90m", "12h", "30d" or "2w"')
+]
+Date = Annotated[
+    str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", description='a date such as "2027-01-31"')
+]
+Word = Annotated[str, Meta(min_length=1)]
+Goal = Literal["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "rmse", "mae", "r2"]
+
+MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+
+
+def duration(text: str) -> int:
+    """A duration in microseconds.
+
+    >>> duration("2h") // 1_000_000
+    7200
+    """
+    return int(text[:-1]) * MICROSECONDS[text[-1]]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section of a task file."""
+
+
+class Rule(Section, frozen=True, kw_only=True):
+    """A rule of today: where the SQL condition `when` holds, the answer is `then`."""
+
+    when: Word
+    then: Word
+
+
+class Today(Section, frozen=True, kw_only=True):
+    """What decides today: rules, a column with the human decision, an existing score, or nothing of these."""
+
+    rules: tuple[Rule, ...] = ()
+    column: Word | None = None
+    score: Word | None = None
+
+
+class Cost(Section, frozen=True, kw_only=True):
+    """What a mistake costs, by "truth -> answer", and what a review costs, in any one currency."""
+
+    mistakes: dict[str, NotNegative] = {}
+    review: NotNegative = 1.0
+
+
+class Truth(Section, frozen=True, kw_only=True):
+    """What counts as truth, when a missing answer is final, what silence means, and which answers hide the truth."""
+
+    source: Literal["outcome", "review", "blind_review"] = "outcome"
+    mature_after: Duration = "30d"
+    silence: Word | None = None
+    hides_outcome: tuple[Word, ...] = ()
+
+
+class Mandate(Section, frozen=True, kw_only=True):
+    """What the machine may answer by itself (empty: anything), for which cases, by whose leave and until when."""
+
+    allow: tuple[Word, ...] = ()
+    limit: tuple[Word, ...] = ()
+    never: tuple[Word, ...] = ()
+    owner: Word | None = None
+    expires: Date | None = None
+
+
+class Autonomy(Section, frozen=True, kw_only=True):
+    """The promise, and how far automation may go on it; `max_error` and `confidence` have no default."""
+
+    max_error: OpenShare
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)]
+    min_coverage: OpenShare = 0.1
+    strange_limit: OpenShare = 0.99
+    max_level: Level = Level.PARTIAL
+    step_up: Literal["ask", "auto"] = "ask"
+    margin_assist: Share = 0.0
+    margin_promote: Share = 0.0
+    blind_rate: OpenShare = 0.2
+    tolerated_excess: Positive = 0.1
+    audit_floor: OpenShare = 0.02
+    audit_rate: OpenShare | None = None
+
+
+class Review(Section, frozen=True, kw_only=True):
+    """How many cases people can review, how fast, and what happens to those that wait too long."""
+
+    per_day: Annotated[int, Meta(ge=0)] = 100
+    answer_within: Duration = "1d"
+    overdue: Literal["hold", "rules", "escalate"] = "hold"
+    dissent: Literal["record", "correct"] = "record"
+    release_after: Duration = "0m"
+    wanted: Annotated[int, Meta(ge=1, le=10)] = 1
+
+
+class Retrain(Section, frozen=True, kw_only=True):
+    """When a new version is trained: on a schedule, after so many new labels, on drift, or only by hand."""
+
+    every: Duration | None = None
+    after_labels: Annotated[int, Meta(ge=1)] | None = None
+    on_drift: bool = False
+
+
+class Decision(Section, frozen=True, kw_only=True):
+    """The section [task]: what is decided, and which columns say what.
+
+    Attributes
+    ----------
+    name : str
+        Lower-case letters, digits, `-` and `_`.
+    question : str
+        What is asked, as one asks a person.
+    target : str
+        The column with the answer, or a SQL expression over columns.
+    kind : {"classification", "regression"}
+    positive : str, optional
+        The positive answer of two.
+    id, time, split_group, subject : str, optional
+        The case's id; when it happened (a column, an expression or "row order"); rows that must not be parted; the
+        person whom it is about.
+    after : tuple of str
+        Columns that are known only afterwards.
+    drop : tuple of str
+        Columns to leave out for other reasons.
+    use : tuple of str
+        Columns to use although they look like identifiers or leaks.
+    goal : str
+        The metric to be good at.
+    tolerance : float, optional
+        For numbers, how far an answer may be off and still be right, in the target's unit.
+    groups : tuple of str
+        Columns by which fairness is checked and certificates may be divided.
+    keep : str, optional
+        How long cases are kept.
+    mute : tuple of str
+        Codes of checks that do not block.
+    """
+
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="a name of lower-case letters, digits, - and _"),
+    ]
+    question: Word
+    target: Word
+    kind: Kind
+    positive: Word | None = None
+    id: Word | None = None
+    time: Word | None = None
+    split_group: Word | None = None
+    subject: Word | None = None
+    after: tuple[Word, ...] = ()
+    drop: tuple[Word, ...] = ()
+    use: tuple[Word, ...] = ()
+    goal: Goal
+    tolerance: Positive | None = None
+    groups: tuple[Word, ...] = ()
+    keep: Duration | None = None
+    mute: tuple[Annotated[str, Meta(pattern=r"^US[0-9]{3}$", description="a check code such as US002")], ...] = ()
+
+
+class Task(Section, frozen=True, kw_only=True):
+    """One decision to learn, as its file describes it; each attribute is a section, `decision` is [task]."""
+
+    decision: Decision = msgspec.field(name="task")
+    today: Today = Today()
+    cost: Cost = Cost()
+    truth: Truth = Truth()
+    mandate: Mandate = Mandate()
+    autonomy: Autonomy
+    review: Review = Review()
+    retrain: Retrain = Retrain()
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.decision.name
