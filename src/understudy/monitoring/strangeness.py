@@ -183,7 +183,7 @@ def outranked(ordered: tuple[float, ...], values: np.ndarray) -> np.ndarray:
     surprise[higher] = [
         beyond_last(math.log(len(ordered) + 1), value - ordered[-1]) for value in values[higher].tolist()
     ]
-    return surprise
+    return np.asarray(surprise)
 
 
 def scores(model: Strangeness, frame: pl.DataFrame) -> np.ndarray:

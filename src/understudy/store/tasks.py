@@ -1,0 +1,64 @@
+"""Tasks as the store knows them: each text that a task file ever had is a revision."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from understudy.core.canonical import digest
+from understudy.core.errors import StoreError
+from understudy.store.events import append_event
+from understudy.store.schema import heads, task_revisions, tasks
+
+
+def save_task(connection: sa.Connection, name: str, body: bytes, *, secret: bytes, actor: str, at: int) -> int:
+    """Make a task known, or add a revision where its text differs from the last one, and return its number.
+
+    Parameters
+    ----------
+    connection : sa.Connection
+        A writing transaction.
+    name : str
+    body : bytes
+        The task file.
+    secret : bytes
+        32 random bytes for the keyed draws of a new task; a known task keeps its own.
+    actor : str
+    at : int
+        Microseconds since 1970 UTC.
+    """
+    known = connection.execute(sa.select(tasks).where(tasks.c.name == name)).one_or_none()
+    if known is None:
+        insert = tasks.insert().values(name=name, revision=0, secret=secret).returning(tasks.c.task)
+        task, revision = int(connection.execute(insert).scalar_one()), 0
+        connection.execute(heads.insert().values(task=task, revision=0, event_seq=0, event_hash=""))
+    else:
+        task, revision = int(known.task), int(known.revision)
+        last = sa.select(task_revisions.c.digest).where(
+            task_revisions.c.task == task, task_revisions.c.revision == revision
+        )
+        if connection.execute(last).scalar_one() == digest(body):
+            return task
+    connection.execute(
+        task_revisions.insert().values(
+            task=task, revision=revision + 1, body=body, digest=digest(body), by=actor, at=at
+        )
+    )
+    connection.execute(tasks.update().where(tasks.c.task == task).values(revision=revision + 1))
+    change = {"revision": revision + 1, "digest": digest(body)}
+    append_event(connection, task, at=at, actor=actor, kind="task.saved", body=change)
+    return task
+
+
+def task_number(connection: sa.Connection, name: str) -> int:
+    """A task's number.
+
+    Raises
+    ------
+    StoreError
+        The store does not know the task.
+    """
+    found = connection.execute(sa.select(tasks.c.task).where(tasks.c.name == name)).scalar_one_or_none()
+    if found is None:
+        names = connection.execute(sa.select(tasks.c.name).order_by(tasks.c.name)).scalars().all()
+        raise StoreError(f"The store knows no task {name!r} (tasks: {', '.join(names) or 'none yet'}).")
+    return int(found)
