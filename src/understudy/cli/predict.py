@@ -14,7 +14,7 @@ from understudy.flows.predict import Scoring, score_file
 from understudy.sources.tables import CsvOptions
 
 
-def predict(  # noqa: PLR0913
+def predict(
     data: Data,
     task: TaskName,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write: a .csv or .parquet file.", metavar="OUT")],

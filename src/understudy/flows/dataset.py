@@ -75,10 +75,10 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
     DataError
         The target, the time or the group cannot be read, or too few rows are left.
     """
-    answers = target_answers(table, task.target)
+    answers = target_answers(table, task.decision.target)
     known = answers.is_not_null()
     numbered = table.filter(known)
-    contract = infer_contract(numbered, left_out=left_out(task, table.columns))
+    contract = infer_contract(numbered, left_out=left_out(task, table.columns), kept=task.decision.use)
     frame, rejected = read_frame(contract, numbered)
     rejected = rejected.with_columns(row=pl.Series(np.flatnonzero(known.to_numpy()))[rejected["row"]])
     kept = ~pl.int_range(table.height, eager=True).is_in(rejected["row"].implode()) & known
@@ -91,10 +91,12 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
     data = Dataset(
         frame=frame,
         source=source,
-        answers=read_answers(answers.filter(kept), kind=task.kind, positive=task.positive, target=task.target),
+        answers=read_answers(
+            answers.filter(kept), kind=task.decision.kind, positive=task.decision.positive, target=task.decision.target
+        ),
         contract=contract,
-        order=None if task.time is None else read_order(source, task.time),
-        groups=None if task.split_group is None else read_groups(source, task.split_group),
+        order=None if task.decision.time is None else read_order(source, task.decision.time),
+        groups=None if task.decision.split_group is None else read_groups(source, task.decision.split_group),
         rejected=rejected,
         leaks=(),
         without_answer=int((~known).sum()),
@@ -104,13 +106,13 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
 
 def left_out(task: Task, columns: list[str]) -> dict[str, str]:
     """Which columns a model may not see, and why."""
-    reasons = {column: "the target is computed from it" for column in columns_of(task.target, columns)}
+    reasons = dict.fromkeys(columns_of(task.decision.target, columns), "the target is computed from it")
     named = [
-        (task.after, "known only afterwards"),
-        (task.drop, "dropped in the task file"),
-        ((task.id,), "the case's id"),
-        ((task.split_group,), "the group that must not be split"),
-        ((task.subject,), "the person whom the case is about"),
+        (task.decision.after, "known only afterwards"),
+        (task.decision.drop, "dropped in the task file"),
+        ((task.decision.id,), "the case's id"),
+        ((task.decision.split_group,), "the group that must not be split"),
+        ((task.decision.subject,), "the person whom the case is about"),
         ((task.today.column,), "today's decision"),
         ((task.today.score,), "today's score"),
     ]
@@ -126,8 +128,8 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
 
 def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
     """The same rows without the columns that give the answer away, unless the task insists on them."""
-    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.kind, seed=seed)
-    leaks = tuple(leak for leak in found if leak.column not in task.use)
+    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.decision.kind, seed=seed)
+    leaks = tuple(leak for leak in found if leak.column not in task.decision.use)
     reasons = {leak.column: leak.reason for leak in leaks}
     columns = tuple(
         msgspec.structs.replace(column, used=False, note=f"suspected leak: {reasons[column.name]}")

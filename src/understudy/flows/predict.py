@@ -98,7 +98,7 @@ def score_file(
     out: str | Path,
     *,
     workspace: str | Path = ".",
-    scoring: Scoring = Scoring(),  # noqa: B008  frozen
+    scoring: Scoring = Scoring(),
     tell: Callable[[int], None] = lambda _: None,
 ) -> Scored:
     """Score a CSV, Parquet, Arrow or JSON Lines file into a CSV or Parquet file.
@@ -168,7 +168,7 @@ def numbered(batches: Iterator[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFram
         first += batch.height
 
 
-def scored_batch(  # noqa: PLR0913
+def scored_batch(
     version: Version, batch: pl.DataFrame, clean: pl.DataFrame, faults: pl.DataFrame, first: int, *, inputs: bool
 ) -> pl.DataFrame:
     """The predictions of a batch, with row numbers, and with the inputs where they are wanted."""

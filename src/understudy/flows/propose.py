@@ -10,7 +10,7 @@ import polars as pl
 
 from understudy.core.errors import DataError
 from understudy.core.nouns import Kind
-from understudy.core.task import Autonomy, Task
+from understudy.core.task import Autonomy, Decision, Task
 from understudy.data.answers import MOST_CLASSES, answer_texts, looks_numeric, target_answers
 
 POSITIVE_WORDS = ("yes", "true", "1", "y", "t", "positive", "pos", "bad", "fraud", "spam", "default", "fail", "late")
@@ -68,7 +68,7 @@ def propose_task(frame: pl.DataFrame, *, name: str, target: str, told: Told) -> 
         settings, autonomy = propose_regression(answers, target, settings, why)
     else:
         settings, autonomy = propose_classification(answers, target, settings, why)
-    return Task(name=name, target=target, autonomy=autonomy, **settings), why
+    return Task(decision=Decision(name=name, target=target, **settings), autonomy=autonomy), why
 
 
 def propose_kind(answers: pl.Series, target: str) -> Kind:

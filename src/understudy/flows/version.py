@@ -24,7 +24,8 @@ from understudy.models.calibrate import Head, apply_head, intervals, within
 from understudy.models.session import open_session, run_session
 from understudy.monitoring.strange_rows import RowStrangeness
 from understudy.monitoring.strangeness import Strangeness, strangeness
-from understudy.store.registry import read_version
+from understudy.store.registry import find_version
+from understudy.store.tasks import task_number
 
 Served = Literal["onnx", "native"]
 INTERVAL_CONFIDENCE = 0.9
@@ -181,7 +182,8 @@ class Version:
         return RowReader(msgspec.to_builtins(self.contract))
 
     @cached_property
-    def _row_strangeness(self) -> RowStrangeness:
+    def row_strangeness(self) -> RowStrangeness:
+        """The row path of its strangeness."""
         return RowStrangeness(msgspec.to_builtins(self.reference))
 
     def predict(self, rows: pl.DataFrame) -> Predictions:
@@ -221,7 +223,7 @@ class Version:
         if faults:
             raise ContractError("The case breaks the contract.", tuple(Fault(**fault) for fault in faults))
         scores = self.scorer.row(values)
-        strange = self._row_strangeness.score(values)
+        strange = self.row_strangeness.score(values)
         if self.manifest.labels:
             return self._choice(scores, strange)
         value = np.array([scores[0]])
@@ -274,7 +276,8 @@ def load_version(work: Workspace, task: str, version: str = "latest") -> Version
     ModelError
         It does not repeat its stored scores.
     """
-    record = read_version(work.store, task, version)
+    with work.store.reading() as connection:
+        record = find_version(connection, task_number(connection, task), version)
     manifest = msgspec.json.decode(work.artifacts.get(record.version), type=Manifest)
     files = {name: work.artifacts.get(name_hash) for name, name_hash in manifest.files.items()}
     head = msgspec.json.decode(files["head.json"], type=Head)

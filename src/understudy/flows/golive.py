@@ -1,0 +1,420 @@
+"""The second half of every way to a version: evaluate, check, report, register, and go to shadow."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from understudy.core.canonical import canonical, digest
+from understudy.core.evidence import Evidence
+from understudy.core.nouns import Check, Kind, Level, Move
+from understudy.core.task import Task
+from understudy.data.dirty import dirty_rows
+from understudy.data.profile import profile
+from understudy.data.rows import RowReader
+from understudy.data.split import Split
+from understudy.evaluation.checks import Agreement, go_live_checks, passed
+from understudy.evaluation.report import Evaluation, Report, TestPart, evaluate
+from understudy.flows.baseline import today_scores
+from understudy.flows.dataset import Dataset
+from understudy.flows.version import INTERVAL_CONFIDENCE, Manifest, Scorer, Served, Version
+from understudy.flows.workspace import Workspace
+from understudy.models.calibrate import Head, intervals
+from understudy.monitoring.strangeness import Strangeness
+from understudy.reports.html import render
+from understudy.store.registry import VersionRecord, current, keep_snapshot, move_to, register
+from understudy.store.tasks import save_task
+
+LIBRARIES = ("understudy", "numpy", "polars", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
+COMPARED_ROWS = 200
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a flow has done, for whoever watches: what, with which figures, and why."""
+
+    title: str
+    detail: str = ""
+    why: str = ""
+
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that is ready to be judged.
+
+    Attributes
+    ----------
+    recipe, title : str
+    params : dict
+    served, reason : str
+        How it answers, and why natively.
+    head : Head
+    reference : Strangeness
+    scorer : Scorer
+    files : dict of bytes
+        What the scorer is opened from, by name.
+    compiled : float, optional
+        The largest difference between the trained and the compiled model; None where it is served natively.
+    leaderboard : tuple of dict
+    oof : pl.DataFrame, optional
+        Out-of-fold predictions, for later analysis.
+    stages : tuple of str
+        The names of the model's stages.
+    """
+
+    recipe: str
+    title: str
+    params: dict[str, Any]
+    served: Served
+    reason: str
+    head: Head
+    reference: Strangeness
+    scorer: Scorer
+    files: dict[str, bytes]
+    compiled: float | None
+    leaderboard: tuple[dict[str, Any], ...]
+    oof: pl.DataFrame | None
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Where a candidate comes from.
+
+    Attributes
+    ----------
+    source : str
+        The name of the data.
+    snapshot : str
+        Its digest.
+    rows_read : int
+    rejected : str
+        The file of the quarantined rows; empty where there are none.
+    started : float
+        When the flow began, on the clock's `elapsed`.
+    seed : int
+    actor : str
+        Who asked for it.
+    tell : callable
+    """
+
+    source: str
+    snapshot: str
+    rows_read: int
+    rejected: str
+    started: float
+    seed: int
+    actor: str
+    tell: Tell
+
+
+class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model it became; `compiled` is false where it is served natively, for the `reason`."""
+
+    version: str
+    recipe: str
+    compiled: bool
+    reason: str
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run or an adoption came to.
+
+    Attributes
+    ----------
+    task, kind : str
+    rows, quarantined : int
+        How many rows were read, and how many of them break the contract.
+    model : ModelSummary
+    metrics : dict of Evidence
+        On the test part, with 95 % bootstrap intervals.
+    baseline : dict
+        What decides today: its `name`, `metrics`, and the paired `gain` over it.
+    calibration_error : float
+    checks : tuple of Check
+    level : str
+        The task's level afterwards.
+    report, rejected : str
+        The files of the report and of the quarantined rows; the second is empty where there are none.
+    seconds : float
+    """
+
+    task: str
+    kind: Kind
+    rows: int
+    quarantined: int
+    model: ModelSummary
+    metrics: dict[str, Evidence]
+    baseline: dict[str, Any]
+    calibration_error: float
+    checks: tuple[Check, ...]
+    level: str
+    report: str
+    rejected: str
+    seconds: float
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the libraries that a model depends on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def go_live(
+    work: Workspace, task: Task, data: Dataset, parts: Split, candidate: Candidate, occasion: Occasion
+) -> RunResult:
+    """Judge a candidate on the test part, register it as a version, and let it go to shadow if its checks pass."""
+    version, files = assemble_version(task, data, candidate, occasion)
+    evaluation = judge(version, task, data, parts, seed=occasion.seed)
+    occasion.tell(
+        Step(title="evaluated", detail=f"on {len(parts.test):,} untouched rows beside {evaluation.baseline.name}")
+    )
+    checks = go_live_checks(
+        evaluation,
+        leaks=[leak.column for leak in data.leaks],
+        used=[column.name for column in data.contract.used],
+        agreement=agreement(version, data, parts, candidate),
+        muted=task.decision.mute,
+    )
+    failed = [check.code for check in checks if check.verdict == "fail"]
+    occasion.tell(Step(title="checked", detail=f"{', '.join(failed)} failed" if failed else "all checks passed"))
+    report = make_report(
+        version,
+        task,
+        data,
+        parts,
+        candidate=candidate,
+        occasion=occasion,
+        judged=(evaluation, checks),
+        seconds=round(work.clock.elapsed() - occasion.started, 2),
+    )
+    page = render(report)
+    level = register_version(
+        work, task, version, candidate=candidate, occasion=occasion, files=files, report=report, page=page
+    )
+    occasion.tell(Step(title="registered", detail=f"as {version.digest[:12]}; the task's level is {level.value}"))
+    place = work.root / "reports" / f"{task.name}-{version.digest[:12]}.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(page, encoding="utf-8")
+    return RunResult(
+        task=task.name,
+        kind=task.decision.kind,
+        rows=occasion.rows_read,
+        quarantined=data.quarantined,
+        model=ModelSummary(
+            version=version.digest,
+            recipe=candidate.recipe,
+            compiled=candidate.served == "onnx",
+            reason=candidate.reason,
+        ),
+        metrics=evaluation.metrics,
+        baseline={
+            "name": evaluation.baseline.name,
+            "metrics": evaluation.baseline.metrics,
+            "gain": evaluation.baseline.gain,
+        },
+        calibration_error=evaluation.calibration_error.estimate,
+        checks=checks,
+        level=level.value,
+        report=os.fspath(place),
+        rejected=occasion.rejected,
+        seconds=report.seconds,
+    )
+
+
+def assemble_version(
+    task: Task, data: Dataset, candidate: Candidate, occasion: Occasion
+) -> tuple[Version, dict[str, bytes]]:
+    """The version that a candidate would be registered as, and its files; nothing is stored yet."""
+    files = {
+        **candidate.files,
+        "contract.json": msgspec.json.encode(data.contract),
+        "head.json": msgspec.json.encode(candidate.head),
+        "reference.json": msgspec.json.encode(candidate.reference),
+    }
+    manifest = Manifest(
+        task=task.name,
+        kind=task.decision.kind,
+        recipe=candidate.recipe,
+        params=candidate.params,
+        labels=data.answers.labels,
+        tolerance=task.decision.tolerance,
+        served=candidate.served,
+        reason=candidate.reason,
+        snapshot=occasion.snapshot,
+        seed=occasion.seed,
+        libraries=libraries(),
+        files={name: digest(body) for name, body in sorted(files.items())},
+    )
+    version = Version(
+        digest=manifest.digest,
+        manifest=manifest,
+        contract=data.contract,
+        head=candidate.head,
+        reference=candidate.reference,
+        scorer=candidate.scorer,
+    )
+    return version, files
+
+
+def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: int) -> Evaluation:
+    """The version's figures on the test part, beside what decides today."""
+    test = parts.test
+    predictions = version.predict_clean(data.frame[test])
+    today = today_scores(data, task, train=np.concatenate([parts.train, parts.validation]), rows=test)
+    y = data.answers.y[test]
+    inside = None
+    if task.decision.kind == "regression":
+        lower, upper = intervals(version.head, predictions.scores[:, 0], INTERVAL_CONFIDENCE)
+        inside = (lower <= y) & (y <= upper)
+    part = TestPart(
+        y=y,
+        scores=predictions.scores,
+        confidence=predictions.confidence,
+        baseline=today.scores,
+        baseline_name=today.name,
+        hard=today.hard,
+        tolerance=task.decision.tolerance,
+        inside=inside,
+    )
+    return evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=seed)
+
+
+def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidate) -> Agreement:
+    """How far answering row by row lies from answering by columns, on held-out and on dirty rows."""
+    reader = RowReader(msgspec.to_builtins(data.contract))
+    held_out = data.frame[parts.test[:COMPARED_ROWS]]
+    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, data.frame[parts.test])]
+    frame = pl.concat([held_out, pl.DataFrame(dirty, schema=held_out.schema, orient="row")])
+    columns = version.predict_clean(frame)
+    rows = [(version.scorer.row(values), version.row_strangeness.score(values)) for values in frame.iter_rows()]
+    apart = np.abs(np.array([scores for scores, _ in rows]) - columns.scores)
+    if not data.answers.labels:
+        apart /= np.maximum(float(np.std(data.answers.y)), np.abs(columns.scores))
+    strange = np.abs(np.array([score for _, score in rows]) - columns.strangeness)
+    return Agreement(
+        compiled=candidate.compiled,
+        paths=float(max(apart.max(), strange.max())),
+        held_out=held_out.height,
+        dirty=len(dirty),
+        reason=candidate.reason,
+    )
+
+
+def make_report(  # one place that knows every figure
+    version: Version,
+    task: Task,
+    data: Dataset,
+    parts: Split,
+    *,
+    candidate: Candidate,
+    occasion: Occasion,
+    judged: tuple[Evaluation, tuple[Check, ...]],
+    seconds: float,
+) -> Report:
+    """Everything that is known of the version."""
+    evaluation, checks = judged
+    decision = task.decision
+    return Report(
+        task=task.name,
+        question=decision.question,
+        target=decision.target,
+        kind=decision.kind,
+        labels=data.answers.labels,
+        goal=decision.goal,
+        max_error=task.autonomy.max_error,
+        confidence=task.autonomy.confidence,
+        version=version.digest,
+        recipe=candidate.title,
+        params=candidate.params,
+        served=candidate.served,
+        reason=candidate.reason,
+        rows={name: len(getattr(parts, name)) for name in ("train", "validation", "test", "history")},
+        scheme=parts.scheme,
+        without_answer=data.without_answer,
+        quarantined=data.quarantined,
+        seed=occasion.seed,
+        snapshot=occasion.snapshot,
+        source=occasion.source,
+        evaluation=evaluation,
+        checks=checks,
+        leaderboard=candidate.leaderboard,
+        columns=tuple(msgspec.to_builtins(column) for column in profile(data.source, data.frame, data.contract)),
+        libraries=version.manifest.libraries,
+        seconds=seconds,
+    )
+
+
+def register_version(
+    work: Workspace,
+    task: Task,
+    version: Version,
+    *,
+    candidate: Candidate,
+    occasion: Occasion,
+    files: dict[str, bytes],
+    report: Report,
+    page: str,
+) -> Level:
+    """Keep the version's files, then note it in one transaction, and return the task's level afterwards.
+
+    A process that is killed before the transaction ends leaves files that nothing names, and no version.
+    """
+    for body in files.values():
+        work.artifacts.put(body)
+    work.artifacts.put(canonical(version.manifest))
+    beside = {
+        "report.json": work.artifacts.put(msgspec.json.encode(report)),
+        "report.html": work.artifacts.put(page.encode()),
+        "leaderboard.json": work.artifacts.put(msgspec.json.encode(candidate.leaderboard)),
+        "stages.json": work.artifacts.put(msgspec.json.encode(candidate.stages)),
+    }
+    if candidate.oof is not None:
+        beside["oof.parquet"] = work.artifacts.put(parquet(candidate.oof))
+    fine = passed(report.checks)
+    now = work.clock.now()
+    record = VersionRecord(
+        version=version.digest,
+        recipe=candidate.recipe,
+        snapshot=occasion.snapshot,
+        served=candidate.served,
+        seed=occasion.seed,
+        passed=fine,
+        environment={"python": platform.python_version(), **version.manifest.libraries},
+        beside=beside,
+        at=now,
+    )
+    with work.store.writing() as connection:
+        body = work.task_file(task.name).read_bytes()
+        number = save_task(connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now)
+        rows = sum(report.rows.values())
+        keep_snapshot(connection, number, digest=occasion.snapshot, source=occasion.source, rows=rows, at=now)
+        register(connection, number, record, actor=occasion.actor)
+        deployed = current(connection, number)
+        if fine and (deployed is None or deployed.level in (Level.HUMAN, Level.SHADOW)):
+            move = Move(kind="shadow", level=Level.SHADOW, champion=version.digest, reasons=shadow_reasons(report))
+            deployed = move_to(connection, number, move, actor=occasion.actor, at=now)
+    return Level.HUMAN if deployed is None else deployed.level
+
+
+def shadow_reasons(report: Report) -> tuple[str, ...]:
+    """Why a version may watch: what its checks said."""
+    return tuple(f"{check.code} {check.name}: {check.detail}" for check in report.checks)
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
