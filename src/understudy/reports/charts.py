@@ -1,0 +1,136 @@
+"""The report's pictures: Vega-Lite specifications from aggregates, drawn as SVG that follows the page's colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from understudy.evaluation.report import Report
+
+MODEL = "var(--model)"
+OTHER = "var(--other)"
+LIMIT = "var(--limit)"
+FAINT = "var(--line)"
+WIDTH, HEIGHT = 420, 250
+
+
+def values(rows: Sequence[dict[str, Any]]) -> alt.Data:
+    """Rows as the data of a chart."""
+    return alt.Data(values=list(rows))
+
+
+def drawn(chart: Any, text: str) -> str:
+    """A chart as an SVG element with a text for those who do not see it."""
+    styled = chart.configure(background="transparent", font="inherit").configure_view(strokeWidth=0)
+    styled = styled.configure_axis(
+        labelColor="currentColor",
+        titleColor="currentColor",
+        domainColor=FAINT,
+        tickColor=FAINT,
+        gridColor=FAINT,
+        gridOpacity=0.6,
+        titleFontWeight="normal",
+        labelFontSize=11,
+        titleFontSize=12,
+    )
+    styled = styled.configure_text(color="currentColor").configure_legend(
+        labelColor="currentColor", titleColor="currentColor"
+    )
+    svg = vl_convert.vegalite_to_svg(styled.to_dict())
+    head, _, body = svg.partition(">")
+    label = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'{head} role="img" aria-label="{label}">{body}'
+
+
+def percent_axis(title: str, **options: Any) -> dict[str, Any]:
+    """An axis of shares."""
+    return {"title": title, "axis": alt.Axis(format="%"), **options}
+
+
+def coverage_chart(report: Report) -> str:
+    """How often it would be wrong, by the share of cases that it would answer."""
+    points = report.evaluation.coverage
+    rows = [{"c": point.coverage, "e": point.error, "l": point.lower, "u": point.upper} for point in points]
+    top = max(max(point.upper for point in points[len(points) // 6 :]), report.max_error * 1.4)
+    scale = alt.Scale(domain=[0, min(1.0, top)], clamp=True)
+    x = alt.X("c:Q", **percent_axis("answered by itself, the surest first", scale=alt.Scale(domain=[0, 1])))
+    y = alt.Y("e:Q", **percent_axis("of these wrong", scale=scale))
+    base = alt.Chart(values(rows)).encode(x=x)
+    band = base.mark_area(opacity=0.22, color=MODEL).encode(y=alt.Y("l:Q", scale=scale, title="of these wrong"), y2="u:Q")
+    line = base.mark_line(color=MODEL, strokeWidth=2.5).encode(y=y)
+    limit = alt.Chart(values([{"e": report.max_error}]))
+    rule = limit.mark_rule(color=LIMIT, strokeDash=[6, 4], strokeWidth=1.5).encode(y=y)
+    label = alt.Chart(values([{"e": report.max_error, "c": 0.01, "t": f"max_error {report.max_error:.0%}"}]))
+    text = label.mark_text(align="left", dy=-7, color=LIMIT, fontSize=11).encode(x=x, y=y, text="t:N")
+    last = points[-1]
+    said = f"Answering all cases, {last.error:.1%} are wrong; the line falls as only the surest are answered."
+    return drawn((band + line + rule + text).properties(width=WIDTH, height=HEIGHT), said)
+
+
+def reliability_chart(report: Report) -> str:
+    """How often it is right, by how sure it is."""
+    bins = report.evaluation.reliability
+    rows = [{"p": one.confidence, "r": one.right, "l": one.lower, "u": one.upper} for one in bins]
+    low = max(0.0, min(min(row["l"], row["p"]) for row in rows) - 0.03)
+    scale = alt.Scale(domain=[low, 1.0])
+    x = alt.X("p:Q", **percent_axis("how sure it is", scale=scale))
+    y = alt.Y("r:Q", **percent_axis("how often it is right", scale=scale))
+    diagonal = alt.Chart(values([{"p": low, "r": low}, {"p": 1, "r": 1}]))
+    ideal = diagonal.mark_line(color=FAINT, strokeDash=[4, 4]).encode(x=x, y=y)
+    base = alt.Chart(values(rows)).encode(x=x)
+    bars = base.mark_rule(color=MODEL, opacity=0.5, strokeWidth=2).encode(y=alt.Y("l:Q", scale=scale, title=""), y2="u:Q")
+    dots = base.mark_point(color=MODEL, filled=True, size=55, opacity=1).encode(y=y)
+    error = report.evaluation.calibration_error.estimate
+    said = f"Points near the diagonal: the calibration error is {error:.3f}."
+    return drawn((ideal + bars + dots).properties(width=WIDTH, height=HEIGHT), said)
+
+
+def score_chart(report: Report) -> str:
+    """How the two classes lie along the probability, or predictions along the truth."""
+    evaluation = report.evaluation
+    edges = evaluation.edges
+    if report.kind == "regression":
+        return heat_chart(report)
+    rows = [
+        {"a": edges[i], "b": edges[i + 1], "s": n / max(1, sum(counts)), "label": report.labels[label]}
+        for label, counts in enumerate(evaluation.histogram)
+        for i, n in enumerate(counts)
+    ]
+    x = alt.X("a:Q", **percent_axis(f"probability of {report.labels[1]}", scale=alt.Scale(domain=[0, 1])), bin="binned")
+    color = alt.Color(
+        "label:N",
+        title=None,
+        scale=alt.Scale(domain=list(report.labels), range=[OTHER, MODEL]),
+        legend=alt.Legend(orient="top"),
+    )
+    chart = alt.Chart(values(rows)).mark_bar(opacity=0.6).encode(x=x, x2="b:Q", color=color)
+    chart = chart.encode(y=alt.Y("s:Q", stack=None, **percent_axis("share of the cases with this truth")))
+    said = f"The probabilities of {report.labels[1]}, for cases whose truth is {report.labels[0]} and {report.labels[1]}."
+    return drawn(chart.properties(width=WIDTH, height=HEIGHT), said)
+
+
+def heat_chart(report: Report) -> str:
+    """Predicted against true numbers."""
+    edges, cells = report.evaluation.edges, report.evaluation.histogram
+    rows = [
+        {"a": edges[i], "b": edges[i + 1], "c": edges[j], "d": edges[j + 1], "n": n}
+        for i, counts in enumerate(cells)
+        for j, n in enumerate(counts)
+        if n
+    ]
+    domain = alt.Scale(domain=[edges[0], edges[-1]], nice=False)
+    chart = alt.Chart(values(rows)).mark_rect(color=MODEL).encode(
+        x=alt.X("a:Q", title="predicted", scale=domain, bin="binned"),
+        x2="b:Q",
+        y=alt.Y("c:Q", title="true", scale=domain, bin="binned"),
+        y2="d:Q",
+        opacity=alt.Opacity("n:Q", scale=alt.Scale(type="sqrt", range=[0.12, 1]), legend=None),
+    )
+    diagonal = alt.Chart(values([{"a": edges[0], "c": edges[0]}, {"a": edges[-1], "c": edges[-1]}]))
+    ideal = diagonal.mark_line(color=LIMIT, strokeDash=[4, 4]).encode(x="a:Q", y="c:Q")
+    metrics = report.evaluation.metrics
+    said = f"Predicted against true {report.target}; R² is {metrics['r2'].estimate:.3f}."
+    return drawn((chart + ideal).properties(width=WIDTH, height=HEIGHT), said)
