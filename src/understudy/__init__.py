@@ -9,20 +9,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from understudy.flows.adopt import adopt
+    from understudy.flows.adopt import Origin, adopt
     from understudy.flows.predict import load, score_file
-    from understudy.flows.run import run
+    from understudy.flows.run import init, run
     from understudy.flows.workspace import open_workspace
-    from understudy.models.saved import load_fitted
+    from understudy.models.saved import load_fitted, load_skops
     from understudy.models.search import Budget
 
-__all__ = ["Budget", "adopt", "load", "load_fitted", "open_workspace", "run", "score_file"]
+__all__ = [
+    "Budget",
+    "Origin",
+    "adopt",
+    "init",
+    "load",
+    "load_fitted",
+    "load_skops",
+    "open_workspace",
+    "run",
+    "score_file",
+]
 
 _WHERE = {
     "Budget": "understudy.models.search",
+    "Origin": "understudy.flows.adopt",
     "adopt": "understudy.flows.adopt",
+    "init": "understudy.flows.run",
     "load": "understudy.flows.predict",
     "load_fitted": "understudy.models.saved",
+    "load_skops": "understudy.models.saved",
     "open_workspace": "understudy.flows.workspace",
     "run": "understudy.flows.run",
     "score_file": "understudy.flows.predict",

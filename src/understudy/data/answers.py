@@ -103,7 +103,7 @@ def read_numbers(answers: pl.Series, target: str) -> np.ndarray:
     if bad.any():
         row = int(bad.arg_max() or 0)
         raise DataError(
-            f"The target {target!r} is to be a finite number, but is {answers[row]!r} (and {int(bad.sum()):,} such in all).",
+            f"The target {target!r} is {answers[row]!r} in {int(bad.sum()):,} rows, where a finite number is expected.",
             hint="Mend these rows, or say --kind classification.",
         )
     if numbers.n_unique() < 2:

@@ -1,7 +1,7 @@
 """The one encoding: from a contract's columns to a float32 matrix, by parameters that are frozen when it is fitted.
 
-Training, serving, backtest and export use the same parameters. `encode` works on columns; `rows.py` does the same for one
-row with nothing but the standard library, and gives the same bits.
+Training, serving, backtest and export use the same parameters. `encode` works on columns; `rows.py` does the same for
+one row with nothing but the standard library, and gives the same bits.
 """
 
 from __future__ import annotations

@@ -86,9 +86,9 @@ def summary(column: Column, values: pl.Series) -> str:
     """A column's values in a few words."""
     if column.kind in ("number", "integer") and column.used:
         mean = values.mean()
-        return f"{column.low:,.6g} to {column.high:,.6g}, mean {float(mean):,.6g}" if isinstance(mean, float) else ""
+        return f"{column.low:,.6g} to {column.high:,.6g}, mean {mean:,.6g}" if isinstance(mean, float) else ""
     if column.kind == "datetime" and column.used:
-        return f"{values.min()} to {values.max()}"
+        return " to ".join(str(end) for end in (values.min(), values.max()))
     if column.kind in ("category", "boolean") and column.used:
         counts = values.drop_nulls().value_counts(sort=True).head(TOP_LEVELS)
         return ", ".join(f"{level} {count / len(values):.0%}" for level, count in counts.iter_rows())

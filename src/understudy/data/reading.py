@@ -41,18 +41,21 @@ def read_frame(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, p
             for column in absent
         )
         raise ContractError("The data lacks columns that the model needs.", faults)
-    columns, faults_by_column = [], []
+    columns, broken = [], []
     for column in contract.used:
-        values, faults = read_column(column, frame[column.name])
+        values, lines = read_column(column, frame[column.name])
         columns.append(values)
-        faults_by_column.append(faults)
-    rejected = (
-        pl.concat(faults_by_column).sort("row", maintain_order=True) if columns else pl.DataFrame(schema=REJECTED)
-    )
+        broken.append(lines)
+    rejected = pl.concat(broken).sort("row", maintain_order=True) if columns else pl.DataFrame(schema=REJECTED)
     clean = pl.DataFrame(columns)
     if rejected.height:
         clean = clean.filter(~pl.int_range(frame.height, eager=True).is_in(rejected["row"].unique().implode()))
     return clean, rejected
+
+
+def canonical_schema(contract: Contract) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """The type of each used column in a clean frame."""
+    return {column.name: TYPES[column.kind] for column in contract.used}
 
 
 def check_frame(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
@@ -173,6 +176,16 @@ def nothing(values: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Ser
     """A column without a value, for a type that cannot be read."""
     return pl.Series(values.name, [None] * len(values), dtype=dtype)
 
+
+TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "boolean": pl.Boolean,
+    "category": pl.String,
+    "text": pl.String,
+    "identifier": pl.String,
+    "datetime": pl.Datetime("us"),
+}
 
 READERS = {
     "number": read_numbers,

@@ -1,8 +1,8 @@
 """One row at a time: from raw values to canonical ones to the encoded features.
 
-This file needs the standard library only, because it travels, as it is, with every exported model. It computes the same
-as the column path in `reading.py` and `prepare.py`, to the last bit; the tests hold the two together. Its parameters are
-the plain dictionaries that a contract and an encoding are stored as.
+This file needs the standard library only, because it travels, as it is, with every exported model. It computes the
+same as the column path in `reading.py` and `prepare.py`, to the last bit; the tests hold the two together. Its
+parameters are the plain dictionaries that a contract and an encoding are stored as.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ISO_TIME = re.compile(
 )
 TRUE_WORDS = frozenset(("true", "yes", "y", "t", "1"))
 FALSE_WORDS = frozenset(("false", "no", "n", "f", "0"))
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  canonical times are naive UTC
+EPOCH = datetime(1970, 1, 1)
 LARGEST_WHOLE = 2**63
 LIMIT = 1e6
 
@@ -33,7 +33,7 @@ Value = float | int | bool | str | datetime | None
 Reader = Callable[[object], Value]
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A value is not what its column holds."""
 
 
@@ -41,16 +41,16 @@ def read_number(value: object) -> Value:
     """A finite float."""
     if isinstance(value, str):
         if NUMBER.fullmatch(value) is None:
-            raise Unreadable
+            raise UnreadableError
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unreadable
+        raise UnreadableError
     try:
         number = float(value)
     except OverflowError:
-        raise Unreadable from None
+        raise UnreadableError from None
     if math.isinf(number):
-        raise Unreadable
+        raise UnreadableError
     return number
 
 
@@ -61,10 +61,10 @@ def read_integer(value: object) -> Value:
     if not isinstance(value, int) or isinstance(value, bool):
         number = read_number(value)
         if not isinstance(number, float) or number != math.floor(number):
-            raise Unreadable
+            raise UnreadableError
         value = int(number)
     if abs(value) >= LARGEST_WHOLE:
-        raise Unreadable
+        raise UnreadableError
     return value
 
 
@@ -78,7 +78,7 @@ def read_boolean(value: object) -> Value:
             return value in TRUE_WORDS
     elif isinstance(value, int | float) and value in (0, 1):
         return value == 1
-    raise Unreadable
+    raise UnreadableError
 
 
 def read_word(value: object) -> Value:
@@ -91,7 +91,7 @@ def read_word(value: object) -> Value:
         return str(int(value))
     if isinstance(value, int | float):
         return str(value)
-    raise Unreadable
+    raise UnreadableError
 
 
 def read_date(value: object) -> Value:
@@ -101,8 +101,8 @@ def read_date(value: object) -> Value:
     if isinstance(value, datetime):
         return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001  canonical times are naive UTC
-    raise Unreadable
+        return datetime(value.year, value.month, value.day)
+    raise UnreadableError
 
 
 def parse_iso(text: str) -> datetime:
@@ -112,7 +112,7 @@ def parse_iso(text: str) -> datetime:
             return datetime.fromisoformat(text)
         parts = ISO_TIME.fullmatch(text)
         if parts is None:
-            raise Unreadable
+            raise UnreadableError
         day, minute, second, fraction, offset = parts.groups()
         local = datetime.fromisoformat(f"{day}T{minute}{second or ':00'}")
         local += timedelta(microseconds=int(((fraction or ".")[1:]).ljust(6, "0")))
@@ -121,7 +121,7 @@ def parse_iso(text: str) -> datetime:
         shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
         return local + shift if offset[0] == "-" else local - shift
     except (ValueError, OverflowError):
-        raise Unreadable from None
+        raise UnreadableError from None
 
 
 def date_reader(format_: str | None) -> Reader:
@@ -133,9 +133,9 @@ def date_reader(format_: str | None) -> Reader:
         if not isinstance(value, str):
             return read_date(value)
         try:
-            return datetime.strptime(value, format_)  # noqa: DTZ007  canonical times are naive UTC
+            return datetime.strptime(value, format_)
         except ValueError:
-            raise Unreadable from None
+            raise UnreadableError from None
 
     return read
 
@@ -209,7 +209,7 @@ class RowReader:
                 continue
             try:
                 values.append(read(value))
-            except Unreadable:
+            except UnreadableError:
                 values.append(None)
                 faults.append({"where": name, "found": repr(value)[:80], "expected": expected})
         if not row.keys() <= self._known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -112,13 +113,15 @@ def first_moments(order: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     _, codes = np.unique(groups, return_inverse=True)
     first = np.full(codes.max() + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, codes, order)
-    return first[codes] * (codes.max() + 1.0) + codes
+    places: np.ndarray = first[codes] * (codes.max() + 1.0) + codes
+    return places
 
 
 def shuffled_groups(groups: np.ndarray, seed: int) -> np.ndarray:
     """For each row a random place that its whole group shares."""
     _, codes = np.unique(groups, return_inverse=True)
-    return np.random.default_rng(seed).permutation(codes.max() + 1)[codes]
+    places = np.random.default_rng(seed).permutation(int(codes.max()) + 1)
+    return np.asarray(places[codes])
 
 
 def shuffled_rows(n: int, strata: np.ndarray | None, seed: int) -> np.ndarray:
@@ -191,7 +194,7 @@ def rolling(moments: np.ndarray, k: int) -> tuple[FoldRows, ...]:
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
     goals = np.linspace(0, len(moments), k + 2)[1:]
     cuts = sorted({int(ends[np.argmin(np.abs(ends - goal))]) for goal in goals})
-    made = [FoldRows(rows[:start], rows[start:stop]) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    made = [FoldRows(rows[:start], rows[start:stop]) for start, stop in pairwise(cuts)]
     if not made:
         raise DataError(
             f"The training rows have only {len(np.unique(moments))} different moments: no fold can be made by time.",

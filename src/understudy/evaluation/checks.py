@@ -89,7 +89,7 @@ def beats_baseline(evaluation: Evaluation) -> Check:
     if gain.lower > 0:
         detail = f"Better than {baseline.name} by {bounds(gain)} in {metric.title}."
     elif gain.upper < 0:
-        detail = f"Worse than {baseline.name} by {bounds(msgspec.structs.replace(gain, estimate=-gain.estimate, lower=-gain.upper, upper=-gain.lower))} in {metric.title}."
+        detail = f"Worse than {baseline.name}: the gain in {metric.title} is {bounds(gain)}."
     else:
         detail = f"Not shown to be better than {baseline.name}: the gain in {metric.title} is {bounds(gain)}."
     return Check(
@@ -114,7 +114,9 @@ def calibrated(evaluation: Evaluation) -> Check:
         detail = f"Its 90 % intervals hold the truth in only {bounds(held)} of cases."
         return Check(code="US002", name=name, verdict="fail", detail=detail, figures=figures)
     if error.upper > MOST_MISCALIBRATED:
-        detail = f"The calibration error is {bounds(error)}: too few test rows to be sure that it is below {MOST_MISCALIBRATED}."
+        detail = (
+            f"The calibration error is {bounds(error)}: too few rows to be sure that it is below {MOST_MISCALIBRATED}."
+        )
         return Check(code="US002", name=name, verdict="warn", detail=detail, figures=figures)
     detail = f"The calibration error is {bounds(error)}, below {MOST_MISCALIBRATED}."
     return Check(code="US002", name=name, verdict="pass", detail=detail, figures=figures)
@@ -145,6 +147,8 @@ def serves_as_trained(agreement: Agreement) -> Check:
     where = f"on {agreement.held_out:,} held-out and {agreement.dirty:,} dirty rows"
     figures = {"largest": largest, "held_out": float(agreement.held_out), "dirty": float(agreement.dirty)}
     name = "Serves what was trained"
+    if largest == float("inf"):
+        return Check(code="US004", name=name, verdict="fail", detail=f"Serving fails {where}: {agreement.reason}")
     if largest > MOST_DIFFERENT:
         detail = f"Serving differs from training by up to {largest:.2g} {where}."
         return Check(code="US004", name=name, verdict="fail", detail=detail, figures=figures)

@@ -146,8 +146,8 @@ class TestPart(msgspec.Struct, frozen=True, kw_only=True):
     def right(self) -> np.ndarray:
         """1 where the answer is right (for numbers: within the tolerance)."""
         if self.tolerance is None:
-            return (self.scores.argmax(axis=1) == self.y).astype(np.float64)
-        return (np.abs(self.scores[:, 0] - self.y) <= self.tolerance).astype(np.float64)
+            return np.asarray(self.scores.argmax(axis=1) == self.y, dtype=np.float64)
+        return np.asarray(np.abs(self.scores[:, 0] - self.y) <= self.tolerance, dtype=np.float64)
 
 
 def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:

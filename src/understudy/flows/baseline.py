@@ -76,9 +76,9 @@ def score_scores(data: Dataset, column: str, train: np.ndarray, rows: np.ndarray
     """An existing score as calibrated probabilities of two classes, or as the number that it is."""
     series = data.source[column]
     numbers = as_numbers(series) if series.dtype == pl.String else series.cast(pl.Float64)
-    values = numbers.fill_null(numbers.mean()).to_numpy()  # type: ignore[arg-type]
+    values = numbers.fill_null(strategy="mean").to_numpy()
     if not data.answers.labels:
-        return values[rows].reshape(-1, 1)
+        return np.asarray(values[rows].reshape(-1, 1))
     if len(data.answers.labels) != 2:
         raise DataError(f"A score such as {column!r} can only be compared where there are two answers.")
     raw = score_shares(values)

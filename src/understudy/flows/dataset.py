@@ -85,7 +85,8 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
     source = table.filter(kept)
     if source.height < FEWEST_ROWS:
         raise DataError(
-            f"Only {source.height} of {table.height} rows have an answer and keep the contract; {FEWEST_ROWS} are needed.",
+            f"Only {source.height} of {table.height} rows have an answer and keep the contract; "
+            f"{FEWEST_ROWS} are needed.",
             hint=first_faults(rejected),
         )
     data = Dataset(
@@ -122,7 +123,8 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
                 continue
             if name not in columns:
                 raise DataError(f"The task names the column {name!r} ({reason}), which is not in the data.")
-            reasons.setdefault(name, reason)
+            if name not in task.decision.use:
+                reasons.setdefault(name, reason)
     return reasons
 
 

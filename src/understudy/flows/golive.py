@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from understudy.core.canonical import canonical, digest
+from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check, Kind, Level, Move
 from understudy.core.task import Task
@@ -36,7 +37,6 @@ from understudy.store.registry import VersionRecord, current, keep_snapshot, mov
 from understudy.store.tasks import save_task
 
 LIBRARIES = ("understudy", "numpy", "polars", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
-COMPARED_ROWS = 200
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,8 @@ class Candidate:
         Out-of-fold predictions, for later analysis.
     stages : tuple of str
         The names of the model's stages.
+    compared : int
+        On how many held-out and how many dirty rows the ways of serving are compared.
     """
 
     recipe: str
@@ -87,6 +89,7 @@ class Candidate:
     leaderboard: tuple[dict[str, Any], ...]
     oof: pl.DataFrame | None
     stages: tuple[str, ...]
+    compared: int = 300
 
 
 @dataclass(frozen=True)
@@ -294,22 +297,28 @@ def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: in
 def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidate) -> Agreement:
     """How far answering row by row lies from answering by columns, on held-out and on dirty rows."""
     reader = RowReader(msgspec.to_builtins(data.contract))
-    held_out = data.frame[parts.test[:COMPARED_ROWS]]
-    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, data.frame[parts.test])]
+    held_out = data.frame[parts.test[: candidate.compared]]
+    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, held_out)][: candidate.compared]
     frame = pl.concat([held_out, pl.DataFrame(dirty, schema=held_out.schema, orient="row")])
+    reason, paths = candidate.reason, float("inf")
+    try:
+        paths = paths_apart(version, frame, float(np.std(data.answers.y)))
+    except ModelError as error:
+        reason = error.message
+    return Agreement(
+        compiled=candidate.compiled, paths=paths, held_out=held_out.height, dirty=len(dirty), reason=reason
+    )
+
+
+def paths_apart(version: Version, frame: pl.DataFrame, spread: float) -> float:
+    """The largest difference between the two ways to the same answers; numbers relative to their spread."""
     columns = version.predict_clean(frame)
     rows = [(version.scorer.row(values), version.row_strangeness.score(values)) for values in frame.iter_rows()]
     apart = np.abs(np.array([scores for scores, _ in rows]) - columns.scores)
-    if not data.answers.labels:
-        apart /= np.maximum(float(np.std(data.answers.y)), np.abs(columns.scores))
+    if not version.manifest.labels:
+        apart /= np.maximum(spread, np.abs(columns.scores))
     strange = np.abs(np.array([score for _, score in rows]) - columns.strangeness)
-    return Agreement(
-        compiled=candidate.compiled,
-        paths=float(max(apart.max(), strange.max())),
-        held_out=held_out.height,
-        dirty=len(dirty),
-        reason=candidate.reason,
-    )
+    return float(max(apart.max(), strange.max()))
 
 
 def make_report(  # one place that knows every figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import polars as pl
@@ -63,11 +63,11 @@ def propose_task(frame: pl.DataFrame, *, name: str, target: str, told: Told) -> 
     why: dict[str, str] = {}
     if "kind" not in told:
         why["kind"] = f"{answers.n_unique():,} different answers in {len(answers):,} rows"
-    settings: Told = {"question": f"What is {target}?", "kind": kind, **told}
+    settings: dict[str, Any] = {"question": f"What is {target}?", "kind": kind, **told}
     if kind == "regression":
         settings, autonomy = propose_regression(answers, target, settings, why)
     else:
-        settings, autonomy = propose_classification(answers, target, settings, why)
+        settings, autonomy = propose_classification(answers, settings, why)
     return Task(decision=Decision(name=name, target=target, **settings), autonomy=autonomy), why
 
 
@@ -92,12 +92,14 @@ def propose_kind(answers: pl.Series, target: str) -> Kind:
     return "classification"
 
 
-def propose_regression(answers: pl.Series, target: str, settings: Told, why: dict[str, str]) -> tuple[Told, Autonomy]:
+def propose_regression(
+    answers: pl.Series, target: str, settings: dict[str, Any], why: dict[str, str]
+) -> tuple[dict[str, Any], Autonomy]:
     """A tolerance from the spread of the target, and how often it may be missed."""
     numbers = answers.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
     low, high = np.quantile(numbers, [0.25, 0.75])
     spread = float(high - low) or float(np.std(numbers)) or 1.0
-    proposal: Told = {"goal": "rmse", "tolerance": round_down(spread / 4)}
+    proposal: dict[str, Any] = {"goal": "rmse", "tolerance": round_down(spread / 4)}
     if "tolerance" not in settings:
         why["tolerance"] = f"a quarter of the spread of the middle half of {target} ({spread:.3g})"
     why["max_error"] = "of 100 numbers that it gives by itself, 90 should be within the tolerance"
@@ -106,12 +108,12 @@ def propose_regression(answers: pl.Series, target: str, settings: Told, why: dic
 
 
 def propose_classification(
-    answers: pl.Series, target: str, settings: Told, why: dict[str, str]
-) -> tuple[Told, Autonomy]:
+    answers: pl.Series, settings: dict[str, Any], why: dict[str, str]
+) -> tuple[dict[str, Any], Autonomy]:
     """Which answer is the positive one, and a promise that is worth making."""
     counts = answer_texts(answers).value_counts(sort=True)
     labels, sizes = counts.to_series(0).to_list(), counts.to_series(1).to_list()
-    proposal: Told = {"goal": "roc_auc" if len(labels) == 2 else "log_loss"}
+    proposal: dict[str, Any] = {"goal": "roc_auc" if len(labels) == 2 else "log_loss"}
     if len(labels) == 2 and "positive" not in settings:
         named = [label for label in labels if label.lower() in POSITIVE_WORDS]
         proposal["positive"] = named[0] if len(named) == 1 else labels[-1]

@@ -45,8 +45,9 @@ def run(
 ) -> RunResult:
     """Learn a decision from a table.
 
-    Reads it, infers what the columns mean, searches for a model within the budget, calibrates it, judges it on rows that
-    it never saw, checks it, compiles it, registers it as a version, and lets it watch (`shadow`) if its checks pass.
+    Reads it, infers what the columns mean, searches for a model within the budget, calibrates it, judges it on rows
+    that it never saw, checks it, compiles it, registers it as a version, and lets it watch (`shadow`) if its checks
+    pass.
 
     Parameters
     ----------

@@ -17,10 +17,12 @@ from understudy.core.errors import ContractError, Fault, ModelError
 from understudy.core.nouns import Kind
 from understudy.data.contract import Contract
 from understudy.data.prepare import Encoding, encode
-from understudy.data.reading import check_frame
+from understudy.data.reading import canonical_schema, check_frame
 from understudy.data.rows import RowEncoder, RowReader
+from understudy.flows.adopted import Adopted, FrameScorer, open_adopted
 from understudy.flows.workspace import Workspace
 from understudy.models.calibrate import Head, apply_head, intervals, within
+from understudy.models.interval_rows import RowIntervals
 from understudy.models.session import open_session, run_session
 from understudy.monitoring.strange_rows import RowStrangeness
 from understudy.monitoring.strangeness import Strangeness, strangeness
@@ -182,6 +184,10 @@ class Version:
         return RowReader(msgspec.to_builtins(self.contract))
 
     @cached_property
+    def _intervals(self) -> RowIntervals:
+        return RowIntervals(msgspec.to_builtins(self.head), INTERVAL_CONFIDENCE, self._tolerance)
+
+    @cached_property
     def row_strangeness(self) -> RowStrangeness:
         """The row path of its strangeness."""
         return RowStrangeness(msgspec.to_builtins(self.reference))
@@ -226,15 +232,8 @@ class Version:
         strange = self.row_strangeness.score(values)
         if self.manifest.labels:
             return self._choice(scores, strange)
-        value = np.array([scores[0]])
-        lower, upper = intervals(self.head, value, INTERVAL_CONFIDENCE)
-        return Prediction(
-            prediction=float(value[0]),
-            confidence=float(within(self.head, value, self._tolerance)[0]),
-            strangeness=strange,
-            lower=float(lower[0]),
-            upper=float(upper[0]),
-        )
+        lower, upper, confidence = self._intervals.around(scores[0])
+        return Prediction(prediction=scores[0], confidence=confidence, strangeness=strange, lower=lower, upper=upper)
 
     def _choice(self, scores: Sequence[float], strange: float) -> Prediction:
         labels = self.manifest.labels
@@ -253,7 +252,10 @@ class Version:
         return self.manifest.tolerance
 
     def as_columns(self, predictions: Predictions) -> pl.DataFrame:
-        """Predictions as a table: `prediction`, `confidence`, `probability_LABEL` or `lower` and `upper`, `strangeness`."""
+        """Predictions as a table.
+
+        Its columns are `prediction`, `confidence`, `probability_LABEL` (or `lower` and `upper`) and `strangeness`.
+        """
         labels = self.manifest.labels
         columns: dict[str, Any] = {"prediction": predictions.scores[:, 0], "confidence": predictions.confidence}
         if labels:
@@ -279,21 +281,24 @@ def load_version(work: Workspace, task: str, version: str = "latest") -> Version
     with work.store.reading() as connection:
         record = find_version(connection, task_number(connection, task), version)
     manifest = msgspec.json.decode(work.artifacts.get(record.version), type=Manifest)
-    files = {name: work.artifacts.get(name_hash) for name, name_hash in manifest.files.items()}
+    files = {name: work.artifacts.get(body) for name, body in manifest.files.items()}
     head = msgspec.json.decode(files["head.json"], type=Head)
-    loaded = Version(
+    contract = msgspec.json.decode(files["contract.json"], type=Contract)
+    return Version(
         digest=record.version,
         manifest=manifest,
-        contract=msgspec.json.decode(files["contract.json"], type=Contract),
+        contract=contract,
         head=head,
         reference=msgspec.json.decode(files["reference.json"], type=Strangeness),
-        scorer=open_scorer(manifest, files, head),
+        scorer=open_scorer(manifest, contract, files, head),
     )
-    return loaded
 
 
-def open_scorer(manifest: Manifest, files: Mapping[str, bytes], head: Head) -> Scorer:
+def open_scorer(manifest: Manifest, contract: Contract, files: Mapping[str, bytes], head: Head) -> Scorer:
     """The scorer that a version's files describe, checked against its stored scores."""
+    if "adopted.json" in files:
+        adopted = msgspec.json.decode(files["adopted.json"], type=Adopted)
+        return FrameScorer(open_adopted(adopted, files), head, canonical_schema(contract))
     encoding = msgspec.json.decode(files["encoding.json"], type=Encoding)
     scorer = MatrixScorer(encoding, matrix_function(manifest, files, head))
     check = msgspec.json.decode(files["selfcheck.json"], type=SelfCheck)

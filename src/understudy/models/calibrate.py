@@ -6,12 +6,11 @@ import msgspec
 import numpy as np
 from scipy.optimize import minimize
 
-from understudy.core.errors import ModelError
-
 LOWEST = 1e-7
 PRIOR_ROWS = 10.0
 BINS = 10
 FEWEST_PER_BIN = 50
+MOST_PER_BIN = 500
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,23 +86,40 @@ def fit_number_head(raw: np.ndarray, y: np.ndarray) -> Head:
     y : ndarray of float64, shape (n,)
     """
     predicted = raw[:, 0]
-    bins = int(np.clip(len(y) // FEWEST_PER_BIN, 1, BINS))
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+    edges = bin_edges(predicted)
     where = np.searchsorted(edges, predicted, side="right")
     residuals = []
     for index in range(len(edges) + 1):
         inside = np.sort((y - predicted)[where == index])
-        if not len(inside):
-            raise ModelError("A bin of predictions has no residual.")
-        residuals.append(tuple(float(value) for value in thinned(inside, 500)))
-    return Head(edges=tuple(float(edge) for edge in edges), residuals=tuple(residuals))
+        residuals.append(tuple(thinned(inside, MOST_PER_BIN).tolist()))
+    return Head(edges=tuple(edges), residuals=tuple(residuals))
+
+
+def bin_edges(predicted: np.ndarray) -> list[float]:
+    """Inner edges of at most ten bins with about as many predictions in each, and never fewer than fifty.
+
+    Tied predictions stand in one bin, so there may be fewer bins, down to one.
+
+    >>> bin_edges(np.full(1000, 3.0))
+    []
+    """
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, BINS + 1)[1:-1]))
+    below = np.searchsorted(np.sort(predicted), edges, side="left")
+    kept: list[float] = []
+    last = 0
+    for edge, count in zip(edges.tolist(), below.tolist(), strict=True):
+        if count - last >= FEWEST_PER_BIN and len(predicted) - count >= FEWEST_PER_BIN:
+            kept.append(edge)
+            last = count
+    return kept
 
 
 def thinned(values: np.ndarray, most: int) -> np.ndarray:
     """At most so many sorted values, evenly spaced by rank, the extremes included."""
     if len(values) <= most:
         return values
-    return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    places = np.linspace(0, len(values) - 1, most).round().astype(np.int64)
+    return np.asarray(values[places])
 
 
 def apply_head(head: Head, raw: np.ndarray) -> np.ndarray:
@@ -125,7 +141,8 @@ def intervals(head: Head, predicted: np.ndarray, confidence: float) -> tuple[np.
     head : Head
     predicted : ndarray of shape (n,)
     confidence : float
-        Between 0 and 1.
+        Between 0 and 1. A bin with fewer than 2/(1 − confidence) − 1 residuals cannot know its bounds; the outermost
+        residuals then stand for them, and cover less than was asked for.
     """
     alpha = 1 - confidence
     lower, upper = [], []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 import optuna
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from understudy.core.errors import ModelError
@@ -19,6 +21,14 @@ Params = dict[str, Any]
 LINEAR_VIEWS = frozenset({"number", "flag", "level", "word"})
 TREE_VIEWS = frozenset({"number", "flag", "code", "word"})
 PATIENCE = 50
+MOST_CODES = 256
+"""A column of codes with more values than this is split on as a number; the encoding makes at most 256."""
+MOST_LINEAR_ROWS = 200_000
+"""Linear models are fitted on a random sample of this size: more rows move their few weights no more."""
+MOST_TREE_ROWS = 50_000
+"""Each tree of a forest is grown on at most so many rows."""
+ITERATIONS = (400, 1600)
+"""How many iterations a logistic regression gets, and how many more if it has not converged by then."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class Rows:
         What each of the d features shows: "number", "flag", "code", "level" or "word".
     X_stop, y_stop : ndarray, optional
         Rows on which boosting decides when to stop; none of them is in X.
+    weights : ndarray of float64, shape (n,), optional
+        How much each row of X counts; by default all alike.
     """
 
     kind: Kind
@@ -47,6 +59,7 @@ class Rows:
     views: Sequence[str]
     X_stop: np.ndarray | None = None
     y_stop: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,14 @@ class Effort:
 
     seed: int
     threads: int
+
+
+class Estimate(NamedTuple):
+    """What a library made: the estimator, its boosting rounds, and anything that a reader should know of the fit."""
+
+    estimator: Any
+    rounds: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,8 @@ class Fitted:
         For regression, what the target was shifted and divided by before the fit.
     rounds : int
         How many boosting rounds were kept; 0 where that means nothing.
+    note : str
+        What a reader should know of the fit: rows left out, a search for weights that was cut short.
     """
 
     recipe: str
@@ -85,6 +108,7 @@ class Fitted:
     center: float = 0.0
     scale: float = 1.0
     rounds: int = 0
+    note: str = ""
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Uncalibrated probabilities of shape (n, n_classes), or numbers of shape (n, 1), as float64."""
@@ -123,7 +147,7 @@ class Recipe:
     space : callable
         Draws settings from an Optuna trial.
     fit_part : callable
-        Fits on the chosen features: (params, rows, effort, features that are codes) -> estimator, rounds.
+        Fits on the chosen features and the scaled target.
     """
 
     name: str
@@ -132,7 +156,7 @@ class Recipe:
     views: frozenset[str]
     portfolio: tuple[Params, ...]
     space: Callable[[optuna.Trial], Params]
-    fit_part: Callable[[Params, Rows, Effort], tuple[Any, int]]
+    fit_part: Callable[[Params, Rows, Effort], Estimate]
 
     def columns(self, views: Sequence[str]) -> np.ndarray:
         """The features that it takes, by their views."""
@@ -144,63 +168,91 @@ class Recipe:
         Raises
         ------
         ModelError
-            No feature has a view that the recipe takes, or the library fails.
+            No feature has a view that the recipe takes, or the library refuses the rows or the settings.
         """
         columns = self.columns(rows.views)
         if not len(columns):
             raise ModelError(f"{self.title} has no feature to learn from.")
         center, scale = target_scale(rows)
         part = replace(
-            rows,
+            scaled(rows, center, scale),
             X=rows.X[:, columns],
-            y=rows.y if rows.kind == "classification" else (rows.y - center) / scale,
             views=[rows.views[index] for index in columns],
             X_stop=None if rows.X_stop is None else rows.X_stop[:, columns],
-            y_stop=None if rows.y_stop is None else scaled_stop(rows, center, scale),
         )
-        estimator, rounds = self.fit_part(params, part, effort)
-        return Fitted(self.name, estimator, columns, rows.kind, rows.n_classes, center, scale, rounds)
+        try:
+            estimator, rounds, note = self.fit_part(params, part, effort)
+        except (ValueError, ArithmeticError, lgb.basic.LightGBMError) as error:
+            raise ModelError(f"{self.title} could not be fitted: {error}") from error
+        return Fitted(self.name, estimator, columns, rows.kind, rows.n_classes, center, scale, rounds, note)
 
 
 def target_scale(rows: Rows) -> tuple[float, float]:
-    """The mean and standard deviation of a numeric target; 0 and 1 for classes."""
+    """The mean and standard deviation of a numeric target; 0 and 1 for classes, and 1 where it is constant."""
     if rows.kind == "classification":
         return 0.0, 1.0
-    return float(np.mean(rows.y)), float(np.std(rows.y)) or 1.0
+    center = float(np.average(rows.y, weights=rows.weights))
+    return center, float(np.sqrt(np.average((rows.y - center) ** 2, weights=rows.weights))) or 1.0
 
 
-def scaled_stop(rows: Rows, center: float, scale: float) -> np.ndarray:
-    """The stopping rows' target on the scale of the training target."""
-    stop: np.ndarray = rows.y_stop if rows.kind == "classification" else (rows.y_stop - center) / scale  # type: ignore[operator,assignment]
-    return stop
+def scaled(rows: Rows, center: float, scale: float) -> Rows:
+    """The rows with their numeric target, also that of the stopping rows, shifted and divided."""
+    if rows.kind == "classification":
+        return rows
+    y_stop = None if rows.y_stop is None else (rows.y_stop - center) / scale
+    return replace(rows, y=(rows.y - center) / scale, y_stop=y_stop)
 
 
-def fit_logistic(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
-    """L2-regularised multinomial logistic regression."""
-    model = LogisticRegression(C=params["C"], max_iter=params.get("max_iter", 400), random_state=effort.seed)
-    return model.fit(rows.X.astype(np.float64), rows.y), 0
+def sampled(rows: Rows, seed: int) -> tuple[Rows, str]:
+    """At most `MOST_LINEAR_ROWS` of the rows, drawn at random and kept in their order, and a note that says so."""
+    n = len(rows.y)
+    if n <= MOST_LINEAR_ROWS:
+        return rows, ""
+    chosen = np.sort(np.random.default_rng(seed).choice(n, MOST_LINEAR_ROWS, replace=False))
+    weights = None if rows.weights is None else rows.weights[chosen]
+    part = replace(rows, X=rows.X[chosen], y=rows.y[chosen], weights=weights)
+    return part, f"fitted on a random {MOST_LINEAR_ROWS:,} of {n:,} rows"
 
 
-def fit_ridge(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
+def fit_logistic(params: Params, rows: Rows, effort: Effort) -> Estimate:
+    """L2-regularised multinomial logistic regression, by L-BFGS."""
+    part, note = sampled(rows, effort.seed)
+    X = part.X.astype(np.float64)
+    model = LogisticRegression(C=params["C"], warm_start=True)
+    for iterations in ITERATIONS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the note says it instead
+            model.set_params(max_iter=iterations).fit(X, part.y, part.weights)
+        if model.n_iter_.max() < iterations:
+            return Estimate(model, note=note)
+    unfinished = f"stopped after {sum(ITERATIONS):,} iterations, before its weights settled"
+    return Estimate(model, note="; ".join(filter(None, [note, unfinished])))
+
+
+def fit_ridge(params: Params, rows: Rows, effort: Effort) -> Estimate:
     """Linear regression with an L2 penalty."""
-    return Ridge(alpha=params["alpha"], random_state=effort.seed).fit(rows.X.astype(np.float64), rows.y), 0
+    part, note = sampled(rows, effort.seed)
+    return Estimate(Ridge(alpha=params["alpha"]).fit(part.X.astype(np.float64), part.y, part.weights), note=note)
 
 
-def fit_forest(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
+def fit_forest(params: Params, rows: Rows, effort: Effort) -> Estimate:
     """A random forest (Breiman 2001)."""
     build = RandomForestClassifier if rows.kind == "classification" else RandomForestRegressor
+    many = len(rows.y) > MOST_TREE_ROWS
     model = build(
         n_estimators=params["n_estimators"],
         min_samples_leaf=params["min_samples_leaf"],
         max_features=params["max_features"],
-        max_samples=None if len(rows.y) <= 50_000 else 50_000,
+        max_samples=MOST_TREE_ROWS if many else None,
         n_jobs=effort.threads,
         random_state=effort.seed,
     )
-    return model.fit(rows.X, rows.y), 0
+    model.fit(rows.X, rows.y, rows.weights)
+    model.set_params(n_jobs=None)  # threads would add the trees' votes in any order, and the last bits would vary
+    return Estimate(model, note=f"each tree sees {MOST_TREE_ROWS:,} of {len(rows.y):,} rows" if many else "")
 
 
-def fit_lightgbm(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
+def fit_lightgbm(params: Params, rows: Rows, effort: Effort) -> Estimate:
     """Gradient-boosted trees (Ke et al. 2017), stopped early where there are rows to stop on."""
     settings = {
         **{key: value for key, value in params.items() if key != "n_estimators"},
@@ -214,14 +266,15 @@ def fit_lightgbm(params: Params, rows: Rows, effort: Effort) -> tuple[Any, int]:
         "cat_smooth": 20,
         "min_data_per_group": 50,
     }
-    codes = [index for index, view in enumerate(rows.views) if view == "code"]
-    train = lgb.Dataset(rows.X, rows.y, categorical_feature=codes, free_raw_data=True)
+    codes = [index for index, view in enumerate(rows.views) if view == "code" and rows.X[:, index].max() < MOST_CODES]
+    train = lgb.Dataset(rows.X, rows.y, weight=rows.weights, categorical_feature=codes)
     if rows.X_stop is None:
-        return lgb.train(settings, train, num_boost_round=params["n_estimators"]), params["n_estimators"]
+        booster = lgb.train(settings, train, params["n_estimators"])
+        return Estimate(booster, booster.current_iteration())
     stop = lgb.Dataset(rows.X_stop, rows.y_stop, reference=train)
     callbacks = [lgb.early_stopping(PATIENCE, verbose=False)]
     booster = lgb.train(settings, train, params["n_estimators"], valid_sets=[stop], callbacks=callbacks)
-    return booster, booster.best_iteration
+    return Estimate(booster, booster.best_iteration)
 
 
 def objective(rows: Rows) -> Params:
@@ -251,7 +304,7 @@ def forest_space(trial: optuna.Trial) -> Params:
     """How large the leaves are, and how many features a split sees."""
     return {
         "n_estimators": 200,
-        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 3, 30, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 5, 50, log=True),
         "max_features": trial.suggest_float("max_features", 0.1, 0.8),
     }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import lightgbm as lgb
 import msgspec
 import numpy as np
 import optuna
@@ -76,7 +76,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         Boosting rounds, the median over the folds; 0 where that means nothing.
     seconds : float
     error : str
-        Why it failed.
+        Why it failed, or was given up.
+    note : str
+        What a reader should know of the fits; see `Fitted`.
     """
 
     number: int
@@ -89,6 +91,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 0
     seconds: float = 0.0
     error: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,10 +138,30 @@ class Race:
 class _Progress:
     """What is known in the middle of a search."""
 
+    folds: tuple[Fold, ...]
+    race: Race
     started: float
     trials: list[Trial] = field(default_factory=list)
     best: Trial | None = None
     oof: np.ndarray | None = None
+
+    def left(self) -> float:
+        """The seconds that are left of the budget; without end where it is one of trials."""
+        if self.race.budget.seconds is None:
+            return math.inf
+        return self.race.budget.seconds - (self.race.elapsed() - self.started)
+
+
+@dataclass
+class _Attempt:
+    """What a trial has shown so far: a score and a number of rounds by fold, predictions, and why it ended."""
+
+    oof: np.ndarray
+    scores: list[float] = field(default_factory=list)
+    rounds: list[int] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    state: Literal["complete", "pruned", "failed"] = "complete"
+    error: str = ""
 
 
 def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
@@ -146,7 +169,8 @@ def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
 
     Settings that are known to be strong go first, one recipe after the other; what is left of the budget goes to
     Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), for the recipe families in turn, better ones more
-    often. With a budget in trials no decision depends on a clock.
+    often. With a budget in trials no decision depends on a clock. With one in seconds, a trial that would not end in
+    time is not started, or is given up between two folds, but one trial is always completed.
 
     Parameters
     ----------
@@ -158,26 +182,42 @@ def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
     Raises
     ------
     ModelError
-        No trial could be completed.
+        No recipe suits, or no trial could be completed.
     """
-    kind = folds[0].rows.kind
-    recipes = [
-        recipe for recipe in RECIPES.values() if kind in recipe.kinds and recipe.name in (race.recipes or RECIPES)
-    ]
-    progress = _Progress(race.elapsed())
+    recipes = entrants(folds[0].rows.kind, race.recipes)
+    progress = _Progress(folds, race, race.elapsed())
     for rank in range(max(len(recipe.portfolio) for recipe in recipes)):
         for recipe in recipes:
-            if rank < len(recipe.portfolio) and affordable(recipe.name, progress, race):
-                attempt(recipe, recipe.portfolio[rank], "portfolio", folds, n, progress, race)
+            if rank < len(recipe.portfolio) and affordable(recipe.name, progress):
+                attempt(recipe, recipe.portfolio[rank], "portfolio", n, progress)
     studies = {recipe.name: new_study(race.effort.seed) for recipe in recipes}
-    while recipe := next_recipe(recipes, progress, race):
-        draw = studies[recipe.name].ask()
-        trial = attempt(recipe, recipe.space(draw), "search", folds, n, progress, race)
-        tell_study(studies[recipe.name], draw, trial)
+    while chosen := next_recipe(recipes, progress):
+        draw = studies[chosen.name].ask()
+        trial = attempt(chosen, chosen.space(draw), "search", n, progress)
+        tell_study(studies[chosen.name], draw, trial)
     if progress.best is None or progress.oof is None:
-        reasons = "; ".join(f"{trial.recipe}: {trial.error}" for trial in progress.trials) or "the budget is too small"
+        reasons = "; ".join(f"{trial.recipe}: {trial.error}" for trial in progress.trials)
         raise ModelError(f"No model could be trained ({reasons}).")
     return Found(progress.best, tuple(progress.trials), progress.oof)
+
+
+def entrants(kind: Kind, names: tuple[str, ...]) -> list[Recipe]:
+    """The recipes that take part: those named, or all, as far as they suit the kind of task.
+
+    >>> [recipe.name for recipe in entrants("regression", ())]
+    ['ridge', 'lightgbm', 'forest']
+    """
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown:
+        raise ModelError(f"There is no recipe {unknown[0]!r}.", hint=f"The recipes are {', '.join(RECIPES)}.")
+    suited = [recipe for recipe in RECIPES.values() if kind in recipe.kinds]
+    chosen = [recipe for recipe in suited if not names or recipe.name in names]
+    if not chosen:
+        raise ModelError(
+            f"None of the recipes {', '.join(names)} suits {kind}.",
+            hint=f"Those that do are {', '.join(recipe.name for recipe in suited)}.",
+        )
+    return chosen
 
 
 def new_study(seed: int) -> optuna.Study:
@@ -194,82 +234,97 @@ def tell_study(study: optuna.Study, draw: optuna.Trial, trial: Trial) -> None:
         study.tell(draw, trial.score)
 
 
-def affordable(recipe: str, progress: _Progress, race: Race) -> bool:
-    """Whether a trial of this recipe is likely to end within the budget; the first trial always is."""
-    if race.budget.trials is not None:
-        return len(progress.trials) < race.budget.trials
+def affordable(recipe: str, progress: _Progress) -> bool:
+    """Whether a trial of this recipe is likely to end within the budget; until one is complete, each is tried."""
+    if progress.race.budget.trials is not None:
+        return len(progress.trials) < progress.race.budget.trials
     if progress.best is None:
         return True
-    took = [trial.seconds for trial in progress.trials if trial.recipe == recipe and trial.state == "complete"]
-    expected = statistics.median(took) if took else 0.0
-    return race.elapsed() - progress.started + expected <= (race.budget.seconds or 0.0)
+    took = [
+        trial.seconds / len(trial.fold_scores)
+        for trial in progress.trials
+        if trial.recipe == recipe and trial.fold_scores
+    ]
+    expected = statistics.median(took) * len(progress.folds) if took else 0.0
+    return progress.left() > expected
 
 
-def next_recipe(recipes: list[Recipe], progress: _Progress, race: Race) -> Recipe | None:
+def next_recipe(recipes: list[Recipe], progress: _Progress) -> Recipe | None:
     """Whose turn it is: three times in four the best so far, else the next one that the budget allows."""
-    best = {
-        recipe.name: min(
-            (t.score for t in progress.trials if t.recipe == recipe.name and t.score is not None), default=None
-        )
-        for recipe in recipes
-    }
-    able = [recipe for recipe in recipes if best[recipe.name] is not None and affordable(recipe.name, progress, race)]
+    best: dict[str, float] = {}
+    for trial in progress.trials:
+        if trial.score is not None:
+            best[trial.recipe] = min(trial.score, best.get(trial.recipe, math.inf))
+    able = [recipe for recipe in recipes if recipe.name in best and affordable(recipe.name, progress)]
     if not able:
         return None
-    able.sort(key=lambda recipe: best[recipe.name] or 0.0)
+    able.sort(key=lambda recipe: best[recipe.name])
     turn = len(progress.trials)
     return able[0] if turn % 4 else able[(turn // 4) % len(able)]
 
 
 def attempt(
-    recipe: Recipe,
-    params: Params,
-    stage: Literal["portfolio", "search"],
-    folds: tuple[Fold, ...],
-    n: int,
-    progress: _Progress,
-    race: Race,
+    recipe: Recipe, params: Params, stage: Literal["portfolio", "search"], n: int, progress: _Progress
 ) -> Trial:
     """Try one setting, note how it did, and keep its predictions if it is the best so far."""
-    began = race.elapsed()
-    oof = np.full((n, folds[0].rows.n_classes or 1), np.nan)
-    scores: list[float] = []
-    rounds: list[int] = []
-    state: Literal["complete", "pruned", "failed"] = "complete"
-    error = ""
-    try:
-        for fold in folds:
-            fitted = recipe.fit(params, fold.rows, race.effort)
-            oof[fold.positions] = fitted.raw(fold.X)
-            scores.append(loss(fold.rows.kind, fold.y, oof[fold.positions]))
-            rounds.append(fitted.rounds)
-            if len(scores) < len(folds) and hopeless(scores, progress.best):
-                state = "pruned"
-                break
-    except (ModelError, ValueError, ArithmeticError, MemoryError, lgb.basic.LightGBMError) as caught:
-        state, error = "failed", f"{type(caught).__name__}: {caught}"
+    began = progress.race.elapsed()
+    done = cross_validate(recipe, params, n, progress, began)
     trial = Trial(
         number=len(progress.trials),
         recipe=recipe.name,
         params=params,
         stage=stage,
-        state=state,
-        score=None if state == "failed" else float(np.mean(scores)),
-        fold_scores=tuple(scores),
-        rounds=int(statistics.median(rounds)) if rounds else 0,
-        seconds=race.elapsed() - began,
-        error=error,
+        state=done.state,
+        score=None if done.state == "failed" else float(np.mean(done.scores)),
+        fold_scores=tuple(done.scores),
+        rounds=int(statistics.median(done.rounds)) if done.rounds else 0,
+        seconds=progress.race.elapsed() - began,
+        error=done.error,
+        note="; ".join(sorted(done.notes)),
     )
     progress.trials.append(trial)
-    if state == "complete" and (progress.best is None or trial.score < progress.best.score):  # type: ignore[operator]
-        progress.best, progress.oof = trial, oof
-    race.tell(trial)
+    if trial.state == "complete" and (progress.best is None or sum(done.scores) < sum(progress.best.fold_scores)):
+        progress.best, progress.oof = trial, done.oof
+    progress.race.tell(trial)
     return trial
 
 
-def hopeless(scores: list[float], best: Trial | None) -> bool:
+def cross_validate(recipe: Recipe, params: Params, n: int, progress: _Progress, began: float) -> _Attempt:
+    """Fit and judge a setting fold by fold, until it fails, is clearly worse than the best, or time runs out."""
+    folds, effort = progress.folds, progress.race.effort
+    done = _Attempt(np.full((n, folds[0].rows.n_classes or 1), np.nan))
+    try:
+        for number, fold in enumerate(folds, start=1):
+            fitted = recipe.fit(params, fold.rows, effort)
+            done.oof[fold.positions] = fitted.raw(fold.X)
+            done.scores.append(finite(loss(fold.rows.kind, fold.y, done.oof[fold.positions])))
+            done.rounds.append(fitted.rounds)
+            done.notes |= {fitted.note} - {""}
+            if number == len(folds) or progress.best is None:
+                continue
+            if hopeless(done.scores, progress.best):
+                done.state = "pruned"
+                break
+            if progress.left() < (progress.race.elapsed() - began) / number:
+                done.state, done.error = "pruned", f"the time ran out after {number} of {len(folds)} folds"
+                break
+    except ModelError as caught:
+        done.state, done.error = "failed", caught.message
+    except MemoryError as caught:
+        done.state, done.error = "failed", f"it needs more memory than there is ({caught})"
+    return done
+
+
+def hopeless(scores: list[float], best: Trial) -> bool:
     """Whether the folds so far are clearly worse than the same folds of the best trial."""
-    return best is not None and sum(scores) > PRUNE_MARGIN * sum(best.fold_scores[: len(scores)])
+    return sum(scores) > PRUNE_MARGIN * sum(best.fold_scores[: len(scores)])
+
+
+def finite(score: float) -> float:
+    """The score itself; one that is not a number would otherwise win or lose every comparison."""
+    if not math.isfinite(score):
+        raise ModelError("Its predictions are not finite numbers.")
+    return score
 
 
 def loss(kind: Kind, y: np.ndarray, scores: np.ndarray) -> float:

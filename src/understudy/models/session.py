@@ -45,7 +45,8 @@ def run_session(session: ort.InferenceSession, X: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float32, shape (n, k) or (n, 1)
+    ndarray
+        Probabilities, float32 of shape (n, k), or numbers, float64 of shape (n, 1).
     """
     scores: np.ndarray = session.run(None, {"X": X})[0]
     return scores

@@ -168,7 +168,7 @@ def sum_and_peak(
 def surprise_of(bins: Bins, measure: Measure, values: pl.Series) -> np.ndarray:
     """The surprise at each value of a column."""
     places = cells(bins, values)
-    u = np.array(measure.surprise)[places]
+    u: np.ndarray = np.array(measure.surprise)[places]
     if bins.measure != "level" and (outside := places == bins.cells - 2).any():
         numbers = measured(bins, values)[outside].tolist()
         u[outside] = [beyond_range(number, bins.low, bins.high, measure.surprise[-2]) for number in numbers]

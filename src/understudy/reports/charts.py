@@ -54,12 +54,14 @@ def coverage_chart(report: Report) -> str:
     """How often it would be wrong, by the share of cases that it would answer."""
     points = report.evaluation.coverage
     rows = [{"c": point.coverage, "e": point.error, "l": point.lower, "u": point.upper} for point in points]
-    top = max(max(point.upper for point in points[len(points) // 6 :]), report.max_error * 1.4)
+    top = max(report.max_error * 1.4, *(point.upper for point in points[len(points) // 6 :]))
     scale = alt.Scale(domain=[0, min(1.0, top)], clamp=True)
     x = alt.X("c:Q", **percent_axis("answered by itself, the surest first", scale=alt.Scale(domain=[0, 1])))
     y = alt.Y("e:Q", **percent_axis("of these wrong", scale=scale))
     base = alt.Chart(values(rows)).encode(x=x)
-    band = base.mark_area(opacity=0.22, color=MODEL).encode(y=alt.Y("l:Q", scale=scale, title="of these wrong"), y2="u:Q")
+    band = base.mark_area(opacity=0.22, color=MODEL).encode(
+        y=alt.Y("l:Q", scale=scale, title="of these wrong"), y2="u:Q"
+    )
     line = base.mark_line(color=MODEL, strokeWidth=2.5).encode(y=y)
     limit = alt.Chart(values([{"e": report.max_error}]))
     rule = limit.mark_rule(color=LIMIT, strokeDash=[6, 4], strokeWidth=1.5).encode(y=y)
@@ -81,7 +83,9 @@ def reliability_chart(report: Report) -> str:
     diagonal = alt.Chart(values([{"p": low, "r": low}, {"p": 1, "r": 1}]))
     ideal = diagonal.mark_line(color=FAINT, strokeDash=[4, 4]).encode(x=x, y=y)
     base = alt.Chart(values(rows)).encode(x=x)
-    bars = base.mark_rule(color=MODEL, opacity=0.5, strokeWidth=2).encode(y=alt.Y("l:Q", scale=scale, title=""), y2="u:Q")
+    bars = base.mark_rule(color=MODEL, opacity=0.5, strokeWidth=2).encode(
+        y=alt.Y("l:Q", scale=scale, title=""), y2="u:Q"
+    )
     dots = base.mark_point(color=MODEL, filled=True, size=55, opacity=1).encode(y=y)
     error = report.evaluation.calibration_error.estimate
     said = f"Points near the diagonal: the calibration error is {error:.3f}."
@@ -108,7 +112,9 @@ def score_chart(report: Report) -> str:
     )
     chart = alt.Chart(values(rows)).mark_bar(opacity=0.6).encode(x=x, x2="b:Q", color=color)
     chart = chart.encode(y=alt.Y("s:Q", stack=None, **percent_axis("share of the cases with this truth")))
-    said = f"The probabilities of {report.labels[1]}, for cases whose truth is {report.labels[0]} and {report.labels[1]}."
+    said = (
+        f"The probabilities of {report.labels[1]}, for cases whose truth is {report.labels[0]} and {report.labels[1]}."
+    )
     return drawn(chart.properties(width=WIDTH, height=HEIGHT), said)
 
 
@@ -122,12 +128,16 @@ def heat_chart(report: Report) -> str:
         if n
     ]
     domain = alt.Scale(domain=[edges[0], edges[-1]], nice=False)
-    chart = alt.Chart(values(rows)).mark_rect(color=MODEL).encode(
-        x=alt.X("a:Q", title="predicted", scale=domain, bin="binned"),
-        x2="b:Q",
-        y=alt.Y("c:Q", title="true", scale=domain, bin="binned"),
-        y2="d:Q",
-        opacity=alt.Opacity("n:Q", scale=alt.Scale(type="sqrt", range=[0.12, 1]), legend=None),
+    chart = (
+        alt.Chart(values(rows))
+        .mark_rect(color=MODEL)
+        .encode(
+            x=alt.X("a:Q", title="predicted", scale=domain, bin="binned"),
+            x2="b:Q",
+            y=alt.Y("c:Q", title="true", scale=domain, bin="binned"),
+            y2="d:Q",
+            opacity=alt.Opacity("n:Q", scale=alt.Scale(type="sqrt", range=[0.12, 1]), legend=None),
+        )
     )
     diagonal = alt.Chart(values([{"a": edges[0], "c": edges[0]}, {"a": edges[-1], "c": edges[-1]}]))
     ideal = diagonal.mark_line(color=LIMIT, strokeDash=[4, 4]).encode(x="a:Q", y="c:Q")

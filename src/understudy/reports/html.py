@@ -106,7 +106,7 @@ def best_coverage(report: Report) -> dict[str, float] | None:
 def confusion_rows(report: Report) -> list[dict[str, Any]]:
     """For each truth what was answered; of many classes only the most frequent confusions."""
     cells = report.evaluation.confusion
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"truth": report.labels[i], "answer": report.labels[j], "n": n, "share": n / max(1, sum(row)), "right": i == j}
         for i, row in enumerate(cells)
         for j, n in enumerate(row)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 import polars as pl
@@ -87,7 +87,8 @@ def read_table(source: str | Path, options: CsvOptions = CsvOptions()) -> Table:
         There is no such file, or it cannot be read as a table.
     """
     paths = find(str(source))
-    frames, notes = [], []
+    frames: list[pl.DataFrame] = []
+    notes: list[str] = []
     for path in paths:
         frame, note = read_file(path, options)
         if frames and frame.columns != frames[0].columns:
@@ -136,7 +137,7 @@ def find(source: str) -> list[Path]:
     if path.is_dir():
         raise DataError(f"{source} is a directory.", hint=f"Name a file, or a glob such as '{source}/*.parquet'.")
     if glob.has_magic(source):
-        found = sorted(Path(name) for name in glob.glob(source, recursive=True) if Path(name).is_file())
+        found = sorted(Path(name) for name in glob.glob(source, recursive=True) if Path(name).is_file())  # noqa: PTH207  also absolute
         if not found:
             raise DataError(f"No file matches {source!r}.")
         return found
@@ -169,7 +170,7 @@ def read_file(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, str]:
         if ending in PARQUET_ENDINGS:
             return pl.read_parquet(path), "Parquet"
         if ending in ARROW_ENDINGS:
-            return pl.read_ipc(path, memory_map=False), "Arrow"
+            return pl.read_ipc(path), "Arrow"
         return pl.read_ndjson(path, infer_schema_length=None), "JSON Lines"
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as {ending[1:]}: {error}") from error
@@ -365,4 +366,4 @@ def is_gzip(path: Path) -> bool:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, decompressed."""
-    return gzip.open(path) if is_gzip(path) else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if is_gzip(path) else path.open("rb")

@@ -1,0 +1,53 @@
+"""`understudy init`: look at the data and propose a task file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.cli.options import (
+    AsJson,
+    Data,
+    Drop,
+    Encoding,
+    Kind,
+    Name,
+    Positive,
+    Separator,
+    Time,
+    Workspace,
+    split_names,
+)
+from understudy.cli.run import told_of
+from understudy.cli.show import console, show_json
+from understudy.flows.run import init as init_flow
+from understudy.sources.tables import CsvOptions
+
+
+def init(
+    data: Data,
+    target: Annotated[str, typer.Option("--target", help="The column to predict, or an expression.", metavar="TARGET")],
+    workspace: Workspace = Path(),
+    name: Name = None,
+    time: Time = None,
+    drop: Drop = None,
+    kind: Kind = None,
+    positive: Positive = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    json: AsJson = False,
+) -> None:
+    """Look at the data and propose a task file.
+
+    Every key of the file is commented and can be edited; what is proposed from the data says why.
+    """
+    told = told_of(kind=kind, positive=positive, time=time, drop=split_names(drop))
+    options = CsvOptions(separator=separator, encoding=encoding)
+    file = init_flow(data, target=target, name=name, workspace=workspace, csv=options, **told)
+    if json:
+        show_json({"task": file.stem, "file": str(file)})
+        return
+    console.print(f"Task file → {file}", soft_wrap=True)
+    console.print(f"Edit it, then: understudy run {data} --name {file.stem}", soft_wrap=True)

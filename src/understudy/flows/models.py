@@ -1,0 +1,56 @@
+"""What is registered: versions and their reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from understudy.core.errors import DataError
+from understudy.evaluation.report import Report
+from understudy.flows.workspace import Workspace, open_workspace
+from understudy.store.registry import VersionRecord, current, find_version, list_versions
+from understudy.store.tasks import task_number
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A task's versions, the newest first, with its champion and level."""
+
+    task: str
+    level: str
+    champion: str
+    versions: tuple[VersionRecord, ...]
+
+
+def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
+    """The versions of a task."""
+    work = open_workspace(workspace)
+    with work.store.reading() as connection:
+        number = task_number(connection, task)
+        deployed = current(connection, number)
+        return Listing(
+            task=task,
+            level="human" if deployed is None else deployed.level.value,
+            champion="" if deployed is None else deployed.champion,
+            versions=tuple(list_versions(connection, number)),
+        )
+
+
+def beside(work: Workspace, task: str, version: str, name: str) -> bytes:
+    """A file that belongs to a version, such as its report."""
+    with work.store.reading() as connection:
+        record = find_version(connection, task_number(connection, task), version)
+    return work.artifacts.get(record.beside[name])
+
+
+def read_report(task: str, *, version: str = "latest", workspace: str | Path = ".") -> Report:
+    """A version's report as a value."""
+    return msgspec.json.decode(beside(open_workspace(workspace), task, version, "report.json"), type=Report)
+
+
+def write_report(task: str, out: Path, *, version: str = "latest", workspace: str | Path = ".") -> Path:
+    """Write a version's report to an HTML file, and return its place."""
+    if not out.parent.is_dir():
+        raise DataError(f"There is no directory {out.parent} to write {out.name} to.")
+    out.write_bytes(beside(open_workspace(workspace), task, version, "report.html"))
+    return out
