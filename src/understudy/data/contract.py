@@ -20,7 +20,18 @@ MOSTLY = 0.99
 """The share of values that must fit a type for the rest to count as broken."""
 
 MOST_LEVELS = 10_000
-ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|instant|udi|nr|no|number|rownum)$", re.IGNORECASE)
+FEWEST_ROWS = 50
+"""From this many rows on, values that never repeat are an identifier."""
+
+ID_WORD = r"id|uuid|guid|key|index|instant|udi|nr|no|number|rownum"
+ID_NAME = re.compile(
+    rf"(?i:(^|[_\W])({ID_WORD})$|^(id|uuid|guid)([_\W]|$))|[a-z0-9](Id|ID|Uuid|UUID|Key|Index|Nr|No|Number)$"
+)
+CROWDED = 1.5
+"""Whole numbers that never repeat, in a range of at most so many per row, count the rows (some rows may be gone)."""
+
+DATE_LIKE = r"^([0-9]|[A-Za-z]{3} )[^@]*[0-9]$"
+CODE = r"^[0-9]{5,}$"
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +105,7 @@ def infer_contract(
 def infer_column(series: pl.Series, left_out: str | None, kept: bool) -> Column:
     """The meaning of one column."""
     values = without_missing(series)
-    column = typed_column(values.drop_nulls())
+    column = typed_column(values.drop_nulls()) if supported(series.dtype) else unsupported(series)
     nullable = values.null_count() > 0
     if left_out is not None:
         return msgspec.structs.replace(column, nullable=nullable, used=False, note=left_out)
@@ -102,6 +113,18 @@ def infer_column(series: pl.Series, left_out: str | None, kept: bool) -> Column:
         kind: ColumnKind = "integer" if column.low is not None else "category"
         column = msgspec.structs.replace(column, kind=kind, used=True, note="kept although it looks like an identifier")
     return msgspec.structs.replace(column, nullable=nullable)
+
+
+def supported(dtype: pl.DataType) -> bool:
+    """Whether columns of a type hold single values that a model could learn from."""
+    words = dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null)
+    return words or dtype.is_numeric() or dtype in (pl.Date, pl.Datetime)
+
+
+def unsupported(series: pl.Series) -> Column:
+    """The meaning of a column that is left out because of its type."""
+    kind: ColumnKind = "empty" if series.null_count() == len(series) else "text"
+    return Column(name=series.name, kind=kind, used=False, note=f"values of type {series.dtype} are not supported")
 
 
 def without_missing(series: pl.Series) -> pl.Series:
@@ -122,27 +145,29 @@ def typed_column(values: pl.Series) -> Column:
     if values.is_empty():
         return Column(name=name, kind="empty", used=False, note="no value in any row")
     if values.n_unique() == 1:
-        return Column(name=name, kind="constant", used=False, note=f"always {str(values[0])[:40]!r}")
+        return constant_column(values)
     if values.dtype == pl.Boolean:
         return Column(name=name, kind="boolean")
     if values.dtype.is_temporal():
-        return datetime_column(
-            values.cast(pl.Datetime("us")) if values.dtype != pl.Time else values.cast(pl.String), None
-        )
+        return datetime_column(values.cast(pl.Datetime("us")), None)
     if values.dtype.is_numeric():
         return number_column(values, "")
-    if values.dtype != pl.String:
-        return Column(name=name, kind="text", used=False, note=f"values of type {values.dtype} are not supported")
     return text_column(values)
+
+
+def constant_column(values: pl.Series) -> Column:
+    """A column that says the same wherever it says anything."""
+    return Column(name=values.name, kind="constant", used=False, note=f"always {str(values[0])[:40]!r}")
 
 
 def text_column(values: pl.Series) -> Column:
     """The meaning of a column of text: numbers, truth values, dates, categories, identifiers or prose."""
     numbers = as_numbers(values)
     share = 1 - numbers.null_count() / len(values)
+    if is_code(values):
+        return word_column(values, "codes with leading zeros, not numbers")
     if share >= MOSTLY:
-        unsure = "" if share == 1 else f"{1 - share:.2%} of the values are not numbers: they break the contract"
-        return number_column(numbers.drop_nulls(), unsure)
+        return number_column(numbers.drop_nulls(), broken_note(numbers.null_count(), len(values), "numbers"))
     if boolean_words(values):
         return Column(name=values.name, kind="boolean")
     dated = date_format(values)
@@ -153,16 +178,30 @@ def text_column(values: pl.Series) -> Column:
     return word_column(values, note)
 
 
+def is_code(values: pl.Series) -> bool:
+    """Whether digits are a code, as a postcode is: of one length, five or more, and some with leading zeros."""
+    if not values.str.starts_with("0").any() or values.str.len_bytes().n_unique() > 1:
+        return False
+    return bool(values.str.contains(CODE).all())
+
+
 def number_column(values: pl.Series, note: str) -> Column:
     """A column of numbers; whole numbers that merely count the rows are an identifier."""
     if values.dtype.is_float():
-        values = values.filter(values.is_finite())
-    whole = not values.dtype.is_float() or bool((values == values.floor()).all())
+        finite = values.filter(values.is_finite())
+        if finite.is_empty():
+            return Column(name=values.name, kind="number", used=False, note="no finite number in any row")
+        if len(finite) < len(values):
+            note = f"{1 - len(finite) / len(values):.2%} of the values are infinite: they break the contract"
+        values = finite
+    if values.n_unique() == 1:
+        return constant_column(values)
+    whole = values.dtype.is_integer() or bool((values == values.floor()).all())
     largest = values.cast(pl.Float64).abs().max()
     kind: ColumnKind = "integer" if whole and isinstance(largest, float) and largest < 2**63 else "number"
     column = Column(name=values.name, kind=kind, low=lowest(values), high=highest(values), note=note)
-    if whole and len(values) >= 50 and values.n_unique() == len(values):
-        counts = bool((values.diff().drop_nulls() == 1).all())
+    if whole and len(values) >= FEWEST_ROWS and values.n_unique() == len(values):
+        counts = highest(values) - lowest(values) < CROWDED * len(values)
         if counts or ID_NAME.search(values.name):
             reason = "counts the rows" if counts else "different in every row"
             return msgspec.structs.replace(column, kind="identifier", used=False, note=reason)
@@ -191,13 +230,26 @@ def date_format(values: pl.Series) -> tuple[str | None, str] | None:
     """The format of a column of dates given as text (None for ISO 8601) and a doubt about it, or None for no dates."""
     sample = values.head(1000)
     if iso_dates(sample).null_count() <= (1 - MOSTLY) * len(sample):
-        return None, ""
-    able = [format_ for format_ in DATE_FORMATS if not as_dates(sample, format_).null_count()]
-    able = [format_ for format_ in able if as_dates(values, format_).null_count() <= (1 - MOSTLY) * len(values)]
+        unread_iso = iso_dates(values).null_count()
+        if unread_iso <= (1 - MOSTLY) * len(values):
+            return None, broken_note(unread_iso, len(values), "dates")
+    if sample.str.contains(DATE_LIKE).mean() < MOSTLY:  # type: ignore[operator]  # it is not empty
+        return None
+    able = [format_ for format_ in DATE_FORMATS if as_dates(sample, format_).null_count() <= (1 - MOSTLY) * len(sample)]
+    unread = {format_: as_dates(values, format_).null_count() for format_ in able}
+    able = [format_ for format_ in able if unread[format_] <= (1 - MOSTLY) * len(values)]
     if not able:
         return None
-    doubt = f"day and month could be the other way round: read as {able[0]}" if len(able) > 1 else ""
-    return able[0], doubt
+    best = min(able, key=lambda format_: unread[format_])
+    doubt = sum(unread[format_] == unread[best] for format_ in able) > 1
+    return best, f"day and month could be the other way round: read as {best}" if doubt else broken_note(
+        unread[best], len(values), "dates"
+    )
+
+
+def broken_note(broken: int, n: int, what: str) -> str:
+    """What inference is unsure of where some of n values do not fit."""
+    return f"{broken / n:.2%} of the values are not {what}: they break the contract" if broken else ""
 
 
 def word_column(values: pl.Series, note: str) -> Column:
@@ -205,7 +257,7 @@ def word_column(values: pl.Series, note: str) -> Column:
     distinct = values.n_unique()
     spaces = float(values.str.count_matches(r"\s+").mean() or 0.0)  # type: ignore[arg-type]
     many = distinct > 0.5 * len(values) or distinct > 1000
-    if len(values) >= 50 and distinct >= 0.999 * len(values) and spaces < 0.5:
+    if len(values) >= FEWEST_ROWS and distinct >= 0.999 * len(values) and spaces < 0.5:
         return Column(name=values.name, kind="identifier", used=False, note="different in every row")
     if many and spaces >= 2:
         return Column(name=values.name, kind="text", note=note)

@@ -6,9 +6,10 @@ import polars as pl
 
 from understudy.core.errors import ContractError, Fault
 from understudy.data.contract import Column, Contract, without_missing
-from understudy.data.values import as_booleans, as_dates, as_integers, as_numbers, whole_floats
+from understudy.data.values import BLANKS, as_booleans, as_dates, as_integers, as_numbers, whole_floats
 
 SHOWN = 20
+LONGEST_VALUE = 80
 REJECTED = {"row": pl.Int64, "column": pl.String, "value": pl.String, "expected": pl.String}
 
 
@@ -97,12 +98,13 @@ def fault_lines(column: Column, raw: pl.Series, where: pl.Series, expected: str)
     if rows.is_empty():
         return pl.DataFrame(schema=REJECTED)
     found = raw.gather(rows)
-    text = found.cast(pl.String, strict=False)
+    text = found if found.dtype == pl.String else pl.Series([None if value is None else str(value) for value in found])
+    text = text.cast(pl.String).fill_null("nothing").str.slice(0, LONGEST_VALUE)
     return pl.DataFrame(
         {
             "row": rows,
             "column": [column.name] * len(rows),
-            "value": text.fill_null("nothing").str.slice(0, 80),
+            "value": text.set(text.str.strip_chars(BLANKS) == "", "nothing"),
             "expected": [expected] * len(rows),
         },
         schema=REJECTED,
@@ -134,7 +136,8 @@ def read_integers(_: Column, values: pl.Series) -> pl.Series:
     if values.dtype == pl.String:
         return as_integers(values)
     if values.dtype.is_integer():
-        return values.cast(pl.Int64, strict=False)
+        whole = values.cast(pl.Int64, strict=False)
+        return whole.set((whole == -(2**63)).fill_null(value=False), None)
     if not values.dtype.is_numeric():
         return nothing(values, pl.Int64)
     return whole_floats(values.cast(pl.Float64))
@@ -153,12 +156,15 @@ def read_booleans(_: Column, values: pl.Series) -> pl.Series:
 
 def read_words(_: Column, values: pl.Series) -> pl.Series:
     """Text; whole numbers without a decimal point, truth values as words."""
-    if values.dtype.is_float():
-        whole = whole_floats(values)
-        return whole.cast(pl.String).fill_null(values.cast(pl.String))
-    if values.dtype.is_nested() or values.dtype == pl.Object:
-        return nothing(values, pl.String)
-    return values.cast(pl.String)
+    if values.dtype.is_float() or values.dtype.is_decimal():
+        values = values.cast(pl.Float64)
+        whole = whole_floats(values).cast(pl.String)
+        if (broken := whole.is_null() & values.is_not_null()).any():
+            return whole.scatter(broken.arg_true(), [str(value) for value in values.filter(broken)])
+        return whole
+    if values.dtype in (pl.String, pl.Boolean) or values.dtype.is_integer():
+        return values.cast(pl.String)
+    return nothing(values, pl.String)
 
 
 def read_dates(column: Column, values: pl.Series) -> pl.Series:

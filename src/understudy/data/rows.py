@@ -87,7 +87,7 @@ def read_word(value: object) -> Value:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value == math.floor(value) and abs(value) < LARGEST_WHOLE:
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
         return str(int(value))
     if isinstance(value, int | float):
         return str(value)

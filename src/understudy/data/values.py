@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 BLANKS = " \t\r\n"
@@ -11,11 +13,18 @@ TRUE_WORDS = ("true", "yes", "y", "t", "1")
 FALSE_WORDS = ("false", "no", "n", "f", "0")
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 ISO_TIME = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
-DATE_FORMATS = tuple(
-    day + time
-    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
-    for time in ("", " %H:%M", " %H:%M:%S")
+DAY_FORMATS = (
+    *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y"),
+    *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
 )
+DATE_FORMATS = (*(day + time for day in DAY_FORMATS for time in ("", " %H:%M", " %H:%M:%S")), "%Y-%m")
+PARTS = {
+    **dict.fromkeys(("%d", "%m", "%H", "%M", "%S"), "[0-9]{1,2}"),
+    "%Y": "[0-9]{4}",
+    "%y": "[0-9]{2}",
+    "%b": "[A-Za-z]{3}",
+}
+"""What each part of a date format may look like. Without it strptime would read 24 as the year 24."""
 
 
 def as_texts(series: pl.Series) -> pl.Series:
@@ -85,13 +94,30 @@ def iso_dates(text: pl.Series) -> pl.Series:
     day_text = pl.when(pl.col("text").str.contains(ISO_DATE)).then(pl.col("text"))
     day = day_text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
     moved = local - pl.duration(minutes=shift, time_unit="us")
-    return frame.select(pl.coalesce(day, moved)).to_series().alias(name)
+    return in_calendar(frame.select(pl.coalesce(day, moved)).to_series().alias(name))
+
+
+def in_calendar(moments: pl.Series) -> pl.Series:
+    """Times in the years 1 to 9999, which is what a row's datetime can hold; null for others."""
+    inside = moments.dt.year().is_between(1, 9999).fill_null(value=False)
+    return moments.set(~inside, None)
+
+
+def date_pattern(format_: str) -> str:
+    """The regular expression of the texts that a strptime format may read.
+
+    >>> date_pattern("%Y/%m")
+    '^[0-9]{4}/[0-9]{1,2}$'
+    """
+    parts = re.split("(%[a-zA-Z])", format_)
+    return "^" + "".join(PARTS.get(part, re.escape(part)) for part in parts) + "$"
 
 
 def as_dates(text: pl.Series, format_: str | None) -> pl.Series:
     """Text as Datetime in microseconds, by a strptime format, or as ISO 8601 where there is none."""
     if format_ is None:
         return iso_dates(text)
+    text = text.set(~text.str.contains(date_pattern(format_)).fill_null(value=False), None)
     if "%H" not in format_:
-        return text.str.to_date(format_, strict=False).cast(pl.Datetime("us"))
-    return text.str.to_datetime(format_, time_unit="us", strict=False)
+        return in_calendar(text.str.to_date(format_, strict=False).cast(pl.Datetime("us")))
+    return in_calendar(text.str.to_datetime(format_, time_unit="us", strict=False))

@@ -106,10 +106,13 @@ def calibrated(evaluation: Evaluation) -> Check:
     error = evaluation.calibration_error
     figures = {"error": error.estimate, "lower": error.lower, "upper": error.upper, "limit": MOST_MISCALIBRATED}
     name = "Calibrated"
+    held = evaluation.interval_coverage
     if error.lower > MOST_MISCALIBRATED:
         detail = f"The calibration error is {bounds(error)}, above {MOST_MISCALIBRATED}."
+        if held is not None and held.upper >= INTERVAL_CONFIDENCE - MOST_MISCALIBRATED:
+            detail += f" Its 90 % intervals do hold the truth in {bounds(held)} of cases."
+            return Check(code="US002", name=name, verdict="warn", detail=detail, figures=figures)
         return Check(code="US002", name=name, verdict="fail", detail=detail, figures=figures)
-    held = evaluation.interval_coverage
     if held is not None and held.upper < INTERVAL_CONFIDENCE - MOST_MISCALIBRATED:
         detail = f"Its 90 % intervals hold the truth in only {bounds(held)} of cases."
         return Check(code="US002", name=name, verdict="fail", detail=detail, figures=figures)

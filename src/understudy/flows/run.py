@@ -114,6 +114,7 @@ def run(
         budget=budget if isinstance(budget, Budget) else Budget(seconds=float(budget)),
         effort=Effort(seed, work.engine.threads),
         elapsed=work.clock.elapsed,
+        map=work.engine.map,
         tell=tell_trial,  # type: ignore[arg-type]
     )
     trained = find_model(data, task, parts, race)

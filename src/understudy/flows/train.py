@@ -98,7 +98,8 @@ def views(encoding: Encoding) -> tuple[str, ...]:
 def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
     """Search, refit the best on train and validation rows, calibrate it out of fold, and freeze what is ordinary."""
     clock = clock_column(task, data.frame)
-    found = search(make_folds(data, parts, seed=race.effort.seed, clock=clock), len(parts.train), race)
+    made = make_folds(data, parts, seed=race.effort.seed, clock=clock)
+    found = search(made, len(parts.train), race)
     everything = np.concatenate([parts.train, parts.validation])
     encoding = fit_encoding(data.frame[everything], data.contract, clock_column=clock)
     rows = Rows(
@@ -109,7 +110,7 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
         views=views(encoding),
     )
     fitted = refit(found.best, rows, race.effort)
-    scored = ~np.isnan(found.oof[:, 0])
+    scored = calibration_rows(made, len(parts.train), newest=parts.scheme == "time")
     fit_head = fit_probability_head if data.answers.labels else fit_number_head
     return Trained(
         found=found,
@@ -121,6 +122,18 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
             data.frame[parts.train], data.frame[parts.validation], data.contract, clock_column=clock
         ),
     )
+
+
+def calibration_rows(made: tuple[Fold, ...], n: int, *, newest: bool) -> np.ndarray:
+    """Which training rows the head is calibrated on, as a mask of shape (n,): those that a fold predicts.
+
+    By time only the newest windows count, half of them: their models saw about as much as the final one will, and their
+    errors are those of the world as it is now.
+    """
+    chosen = np.zeros(n, dtype=bool)
+    for fold in made[len(made) // 2 :] if newest else made:
+        chosen[fold.positions] = True
+    return chosen
 
 
 def as_candidate(trained: Trained, data: Dataset, parts: Split) -> Candidate:

@@ -96,7 +96,7 @@ def fit_number_head(raw: np.ndarray, y: np.ndarray) -> Head:
 
 
 def bin_edges(predicted: np.ndarray) -> list[float]:
-    """Inner edges of at most ten bins with about as many predictions in each, and never fewer than fifty.
+    """Inner edges of at most ten bins of about as many predictions, never fewer than fifty unless that is all there is.
 
     Tied predictions stand in one bin, so there may be fewer bins, down to one.
 

@@ -202,7 +202,7 @@ class Ensemble:
             node, identity = waiting.pop()
             if "leaf_value" in node:
                 nodes.append((identity, 0, 0.0, b"LEAF", 0, 0))
-                leaves.append((identity, target, node["leaf_value"]))
+                leaves.append((identity, target, float(node["leaf_value"])))
                 continue
             left, right, feature = next(identities), next(identities), node["split_feature"]
             waiting += [(node["left_child"], left), (node["right_child"], right)]

@@ -28,7 +28,7 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
     name : str
         What is measured, such as "age" or "words in text".
     column : str
-    measure : {"number", "level", "length", "new words", "hour", "weekday"}
+    measure : {"number", "level", "length", "new words", "elapsed", "hour", "weekday"}
     edges : tuple of float
         For numbers the inner edges; bin i holds edges[i − 1] ≤ x < edges[i].
     low, high : float
@@ -36,7 +36,9 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
     levels : tuple of str
         For levels those of the reference, the most frequent first.
     vocabulary : tuple of str
-        For new words the words of the reference.
+        For new words those of the reference, at most 20,000, in the most texts first.
+    repeated : int
+        How many of them, from the first, stand in more than one text of the reference.
 
     The cells of a counter are: one for each bin or level, then one for other levels or values beyond the range, then
     one for missing values.
@@ -50,6 +52,7 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
     high: float = 0.0
     levels: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
+    repeated: int = 0
 
     @property
     def cells(self) -> int:
@@ -58,7 +61,11 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
-    """How often each cell of each measure was met."""
+    """How often each cell of each measure was met.
+
+    >>> Counters(counts=((1, 0), (2, 2))) + Counters(counts=((3, 1), (0, 5)))
+    Counters(counts=((4, 1), (2, 7)))
+    """
 
     counts: tuple[tuple[int, ...], ...]
 
@@ -78,6 +85,15 @@ def freeze_bins(frame: pl.DataFrame, contract: Contract, *, clock_column: str | 
     contract : Contract
     clock_column : str, optional
         The column that says when a case happened; only its hour and weekday are measured, since it always grows.
+
+    Returns
+    -------
+    tuple of Bins
+        One or more for each used column, in the contract's order.
+
+    >>> contract = Contract(columns=(Column(name="job", kind="category"),))
+    >>> freeze_bins(pl.DataFrame({"job": ["cook", "nurse", "cook"]}), contract)[0].levels
+    ('cook', 'nurse')
     """
     made: list[Bins] = []
     for column in contract.used:
@@ -88,14 +104,11 @@ def freeze_bins(frame: pl.DataFrame, contract: Contract, *, clock_column: str | 
 def column_bins(column: Column, values: pl.Series, *, clock: bool) -> list[Bins]:
     """The measures of one column."""
     name = column.name
-    if column.kind in ("category", "boolean"):
-        counts = values.drop_nulls().cast(pl.String).value_counts().sort(["count", name], descending=[True, False])
-        return [Bins(name=name, column=name, measure="level", levels=tuple(counts.to_series(0).head(MOST_LEVELS)))]
+    if column.kind in ("category", "boolean", "identifier"):
+        levels = ordered_counts(values).head(MOST_LEVELS)["level"].to_list()
+        return [Bins(name=name, column=name, measure="level", levels=tuple(levels))]
     if column.kind == "text":
-        documents: Counter[str] = Counter()
-        for text in values.drop_nulls().to_list():
-            documents.update(set(WORD.findall(text.lower())))
-        words = sorted(word for word, _ in documents.most_common(VOCABULARY))
+        words, repeated = reference_words(values)
         length = number_bins(f"length of {name}", name, "length", values.str.len_chars())
         share = Bins(
             name=f"new words in {name}",
@@ -103,7 +116,8 @@ def column_bins(column: Column, values: pl.Series, *, clock: bool) -> list[Bins]
             measure="new words",
             edges=SHARES[1:],
             high=1.0,
-            vocabulary=tuple(words),
+            vocabulary=words,
+            repeated=repeated,
         )
         return [length, share]
     if column.kind == "datetime":
@@ -111,8 +125,24 @@ def column_bins(column: Column, values: pl.Series, *, clock: bool) -> list[Bins]
             number_bins(f"hour of {name}", name, "hour", values.dt.hour()),
             number_bins(f"weekday of {name}", name, "weekday", values.dt.weekday()),
         ]
-        return parts if clock else [number_bins(name, name, "number", values.to_physical()), *parts]
+        return parts if clock else [number_bins(name, name, "elapsed", values.to_physical()), *parts]
     return [number_bins(name, name, "number", values)]
+
+
+def ordered_counts(values: pl.Series) -> pl.DataFrame:
+    """Each `level` of a column and its `count`, the most frequent first; equal counts in the order of the level."""
+    counts = values.drop_nulls().cast(pl.String).alias("level").value_counts()
+    return counts.sort(["count", "level"], descending=[True, False])
+
+
+def reference_words(values: pl.Series) -> tuple[tuple[str, ...], int]:
+    """The words in the most texts first, equal ones by the alphabet, and how many of them are in more than one."""
+    texts: Counter[str] = Counter()
+    for text in values.drop_nulls().to_list():
+        texts.update(set(WORD.findall(text.lower())))
+    # A set's order changes from process to process: the cut must not depend on it.
+    known = sorted(texts, key=lambda word: (-texts[word], word))[:VOCABULARY]
+    return tuple(known), sum(texts[word] > 1 for word in known)
 
 
 def number_bins(name: str, column: str, measure: str, values: pl.Series) -> Bins:
@@ -130,6 +160,28 @@ def number_bins(name: str, column: str, measure: str, values: pl.Series) -> Bins
         low=float(numbers.min()),
         high=float(numbers.max()),
     )
+
+
+def without_itself(bins: Bins) -> Bins:
+    """The bins for the reference's own texts, where a word that only one text has counts as new.
+
+    It would be new to the other texts. Without this no text of the reference would have a new word, and any later one
+    with a single new word would look as odd as one in another language.
+    """
+    return msgspec.structs.replace(bins, vocabulary=bins.vocabulary[: bins.repeated])
+
+
+def newcomers(bins: Bins, values: pl.Series) -> int:
+    """How many reference rows lie outside all that the other reference rows show.
+
+    Their share estimates how often the unseen comes (Good 1953, "The population frequencies of species and the
+    estimation of population parameters", Biometrika): a level that one row has, the one lowest and highest number.
+    For numbers at least one, since a range is always a little too narrow: as many as 2 in n + 1 pass that of n others.
+    """
+    if bins.measure == "level":
+        return int((ordered_counts(values)["count"] == 1).sum())
+    numbers = measured(bins, values)
+    return max(1, sum(int((numbers == end).sum() == 1) for end in {bins.low, bins.high}))
 
 
 def measured(bins: Bins, values: pl.Series) -> np.ndarray:
