@@ -261,6 +261,6 @@ def word_column(values: pl.Series, note: str) -> Column:
         return Column(name=values.name, kind="identifier", used=False, note="different in every row")
     if many and spaces >= 2:
         return Column(name=values.name, kind="text", note=note)
-    counts = values.value_counts().sort(["count", values.name], descending=[True, False])
-    levels = tuple(counts.to_series(0).head(MOST_LEVELS).to_list())
+    counts = values.alias("level").value_counts().sort(["count", "level"], descending=[True, False])
+    levels = tuple(counts["level"].head(MOST_LEVELS).to_list())
     return Column(name=values.name, kind="category", levels=levels, note=note)

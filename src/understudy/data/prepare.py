@@ -160,10 +160,10 @@ def fit_boolean(values: pl.Series, column: Column) -> BooleanPart:
 
 def fit_category(values: pl.Series, column: Column) -> CategoryPart:
     """Which levels are frequent enough to stand alone."""
-    counts = values.drop_nulls().value_counts().sort(["count", column.name], descending=[True, False])
+    counts = values.alias("level").drop_nulls().value_counts().sort(["count", "level"], descending=[True, False])
     fewest = max(RARE_ROWS, RARE_SHARE * len(values))
     kept = counts.filter(pl.col("count") >= fewest).head(MOST_CODES)
-    levels = tuple(kept.to_series(0).to_list())
+    levels = tuple(kept["level"].to_list())
     missing = values.null_count()
     rare = len(values) - missing - int(kept["count"].sum())
     rare_levels = max(1, counts.height - kept.height)

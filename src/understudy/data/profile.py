@@ -90,7 +90,7 @@ def summary(column: Column, values: pl.Series) -> str:
     if column.kind == "datetime" and column.used:
         return " to ".join(str(end) for end in (values.min(), values.max()))
     if column.kind in ("category", "boolean") and column.used:
-        counts = values.drop_nulls().value_counts(sort=True).head(TOP_LEVELS)
+        counts = values.alias("level").drop_nulls().value_counts(sort=True).head(TOP_LEVELS)
         return ", ".join(f"{level} {count / len(values):.0%}" for level, count in counts.iter_rows())
     return ""
 

@@ -88,7 +88,7 @@ def read_column(column: Column, raw: pl.Series) -> tuple[pl.Series, pl.DataFrame
     missing = present.is_null()
     faults = [fault_lines(column, raw, broken, expectation(column))]
     if not column.nullable:
-        faults.append(fault_lines(column, raw, missing, "a value"))
+        faults.append(fault_lines(column, present, missing, "a value"))
     return values, pl.concat(faults)
 
 

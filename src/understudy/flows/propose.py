@@ -111,8 +111,8 @@ def propose_classification(
     answers: pl.Series, settings: dict[str, Any], why: dict[str, str]
 ) -> tuple[dict[str, Any], Autonomy]:
     """Which answer is the positive one, and a promise that is worth making."""
-    counts = answer_texts(answers).value_counts(sort=True)
-    labels, sizes = counts.to_series(0).to_list(), counts.to_series(1).to_list()
+    counts = answer_texts(answers).alias("label").value_counts().sort(["count", "label"], descending=[True, False])
+    labels, sizes = counts["label"].to_list(), counts["count"].to_list()
     proposal: dict[str, Any] = {"goal": "roc_auc" if len(labels) == 2 else "log_loss"}
     if len(labels) == 2 and "positive" not in settings:
         named = [label for label in labels if label.lower() in POSITIVE_WORDS]

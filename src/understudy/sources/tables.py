@@ -7,11 +7,14 @@ import difflib
 import glob
 import gzip
 import io
+import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import msgspec
 import polars as pl
@@ -26,7 +29,19 @@ JSON_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 ENDINGS = (*CSV_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS, *JSON_ENDINGS)
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 1 << 20
+SAMPLE_ROWS = 200
 GZIP = b"\x1f\x8b"
+SIGNS = {b"PAR1": "Parquet", b"ARROW1": "Arrow", b"PK\x03\x04": "a zip archive or an Excel workbook", b"%PDF": "PDF"}
+"""How files begin that are not text, whatever their names say."""
+
+BROKEN_FILE = (pl.exceptions.PolarsError, pa.ArrowException, OSError, EOFError, zlib.error)
+UNDEFINED_CP1252 = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+DECIMAL_COMMA = r"^\s*[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?\s*$"
+THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(\.[0-9]{3})+"
+CSV_FAULTS = {"unexpected end of data": "a quote is opened and never closed"}
+BLANK_LINES = re.compile(r"\r?\n([ \t]*\r?\n)+")
+LONGEST_RECORD = 100_000
+"""A quoted value that runs over more lines than this was never closed."""
 
 
 class CsvOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +110,10 @@ def read_table(source: str | Path, options: CsvOptions = CsvOptions()) -> Table:
             raise different_columns(path, frame.columns, frames[0].columns)
         frames.append(frame)
         notes.append(note)
-    frame = pl.concat(frames, how="vertical_relaxed")
+    try:
+        frame = pl.concat(frames, how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"The files of {source} hold different types in the same column: {error}.") from error
     if not frame.height:
         raise DataError(f"{source} has a header and no rows.")
     return Table(frame, plain_name(paths[0]), notes[0] + (f", {len(paths)} files" if len(paths) > 1 else ""))
@@ -116,17 +134,38 @@ def scan_batches(
     options : CsvOptions
     rows : int
         About how many rows a piece has.
+
+    Raises
+    ------
+    DataError
+        As `read_table` does, at the piece that is at fault. A table without rows has no pieces.
     """
+    first: list[str] | None = None
     for path in find(str(source)):
-        ending = ending_of(path)
+        for frame in file_batches(path, options, rows):
+            if first is not None and frame.columns != first:
+                raise different_columns(path, frame.columns, first)
+            first = frame.columns
+            yield frame
+
+
+def file_batches(path: Path, options: CsvOptions, rows: int) -> Iterator[pl.DataFrame]:
+    """One file in pieces."""
+    ending = ending_of(path)
+    try:
         if ending in CSV_ENDINGS:
             yield from csv_batches(path, options, rows)
-        elif ending in PARQUET_ENDINGS:
-            yield from pl.scan_parquet(path).collect_batches(chunk_size=rows, maintain_order=True)
+            return
+        refuse_empty(path)
+        if ending in PARQUET_ENDINGS:
+            lazy = pl.scan_parquet(path)
         elif ending in ARROW_ENDINGS:
-            yield from pl.scan_ipc(path).collect_batches(chunk_size=rows, maintain_order=True)
+            lazy = pl.scan_ipc(path)
         else:
-            yield from pl.scan_ndjson(path).collect_batches(chunk_size=rows, maintain_order=True)
+            lazy = pl.scan_ndjson(path, infer_schema_length=None)
+        yield from (frame for frame in lazy.collect_batches(chunk_size=rows, maintain_order=True) if frame.height)
+    except BROKEN_FILE as error:
+        raise unreadable(path, error) from error
 
 
 def find(source: str) -> list[Path]:
@@ -162,18 +201,30 @@ def plain_name(path: Path) -> str:
 def read_file(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, str]:
     """One file and a note on how it was read."""
     ending = ending_of(path)
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty.")
-    if ending in CSV_ENDINGS:
-        return read_csv(path, options)
+    refuse_empty(path)
     try:
+        if ending in CSV_ENDINGS:
+            return read_csv(path, options)
         if ending in PARQUET_ENDINGS:
             return pl.read_parquet(path), "Parquet"
         if ending in ARROW_ENDINGS:
             return pl.read_ipc(path), "Arrow"
         return pl.read_ndjson(path, infer_schema_length=None), "JSON Lines"
-    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as {ending[1:]}: {error}") from error
+    except BROKEN_FILE as error:
+        raise unreadable(path, error) from error
+
+
+def refuse_empty(path: Path) -> None:
+    """A file without a byte is an error of its own."""
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty.", hint="Was its export interrupted? Name a file with a header and rows.")
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """The error for a file that is not what its name says, or is damaged."""
+    kind = "gzip" if is_gzip(path) else ending_of(path).removeprefix(".")
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return DataError(f"{path} cannot be read as {kind}: {reason}", hint="Is the file damaged, or wrongly named?")
 
 
 def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, str]:
@@ -181,23 +232,27 @@ def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, str]:
     found = detect_csv(path, options)
     with open_bytes(path) as file:
         data = file.read()
-    frame = parse_csv(data, found, path, first_line=1, header=True)
-    return frame, str(found) + (", gzip" if is_gzip(path) else "")
-
-
-def parse_csv(data: bytes, found: CsvFormat, path: Path, *, first_line: int, header: bool) -> pl.DataFrame:
-    """Some lines of a CSV file as columns of text, with decimal commas turned into points."""
     try:
         text = data.decode(found.encoding)
     except UnicodeDecodeError as error:
-        line = first_line + data[: error.start].count(b"\n")
-        raise DataError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} is not {found.encoding}.",
-            hint="Say the right encoding, for example --encoding cp1252.",
-        ) from error
+        raise undecodable(path, 1 + data[: error.start].count(b"\n"), error, found.encoding) from error
+    frame = parse_text(text, found, path, first_line=1, header=True)
+    return frame, str(found) + (", gzip" if is_gzip(path) else "")
+
+
+def undecodable(path: Path, line: int, error: UnicodeDecodeError, encoding: str) -> DataError:
+    """The error for bytes that are no text in the encoding."""
+    return DataError(
+        f"{path}, line {line} or after it: byte 0x{error.object[error.start]:02x} is not {encoding}.",
+        hint="Say the right encoding, for example --encoding cp1252.",
+    )
+
+
+def parse_text(text: str, found: CsvFormat, path: Path, *, first_line: int, header: bool) -> pl.DataFrame:
+    """Some lines of a CSV file as columns of text, with decimal commas turned into points."""
     try:
         frame = pl.read_csv(
-            io.BytesIO(text.encode()),
+            io.BytesIO(without_blank_lines(text).encode()),
             separator=found.separator,
             has_header=False,
             skip_rows=1 if header else 0,
@@ -207,44 +262,55 @@ def parse_csv(data: bytes, found: CsvFormat, path: Path, *, first_line: int, hea
         )
     except pl.exceptions.NoDataError:
         return pl.DataFrame(schema=dict.fromkeys(found.header, pl.String))
-    except pl.exceptions.PolarsError as error:
-        raise ragged(text, found, path, first_line) or DataError(f"{path} cannot be read as CSV: {error}") from error
-    short = ragged(text, found, path, first_line) if has_short_lines(text, found) else None
-    if short is not None:
-        raise short
+    except pl.exceptions.PolarsError:
+        rows = checked_rows(text, found, path, first_line)[1 if header else 0 :]
+        frame = pl.DataFrame(rows, schema=dict.fromkeys(found.header, pl.String), orient="row")
+    if frame.height and frame.to_series(-1).null_count():
+        checked_rows(text, found, path, first_line)
     return decimal_points(frame) if found.decimal_comma else frame
 
 
-def has_short_lines(text: str, found: CsvFormat) -> bool:
-    """Whether some line may have too few fields: too few separators in all."""
-    lines = text.count("\n") + (not text.endswith("\n"))
-    return text.count(found.separator) < lines * (len(found.header) - 1)
+def without_blank_lines(text: str) -> str:
+    """The lines that hold something, ended by a newline, as no reader of tables counts an empty line as a row."""
+    if "\r" in text and "\n" not in text:
+        text = text.replace("\r", "\n")
+    text = text.strip("\r\n")
+    return text if '"' in text else BLANK_LINES.sub("\n", text)
 
 
-def ragged(text: str, found: CsvFormat, path: Path, first_line: int) -> DataError | None:
-    """The error that names the first line with too many or too few fields, if there is one."""
-    reader = csv.reader(io.StringIO(text), delimiter=found.separator)
+def checked_rows(text: str, found: CsvFormat, path: Path, first_line: int) -> list[list[str]]:
+    """The fields of each line, read slowly and exactly; a line with too many or too few of them is an error."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=found.separator, strict=True)
     width = len(found.header)
+    rows, start = [], first_line
     try:
         for fields in reader:
             if fields and len(fields) != width:
-                line = first_line + reader.line_num - 1
-                return DataError(
-                    f"{path}, line {line}: {len(fields)} fields, but the header has {width}.",
+                raise DataError(
+                    f"{path}, line {start}: {len(fields)} fields, but the header has {width}.",
                     hint="Mend the line (a separator inside a value needs quotes), or say another --separator.",
                 )
+            if fields:
+                rows.append(fields)
+            start = first_line + reader.line_num
     except csv.Error as error:
-        return DataError(f"{path}, line {first_line + reader.line_num - 1}: {error}.")
-    return None
+        raise DataError(
+            f"{path}, line {start}: {CSV_FAULTS.get(str(error), error)}.",
+            hint='Quote a value as "a ""word"" in it", with each quote inside it doubled.',
+        ) from error
+    return rows
 
 
 def decimal_points(frame: pl.DataFrame) -> pl.DataFrame:
-    """Numbers with a decimal comma as numbers with a decimal point; other text stays."""
-    number = r"^\s*[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?\s*$"
+    """Numbers with a decimal comma as numbers with a decimal point; other text stays.
+
+    Where a column holds 1.234,5 its points part thousands, and go.
+    """
     columns = pl.all()
-    return frame.with_columns(
-        pl.when(columns.str.contains(number)).then(columns.str.replace(",", ".", literal=True)).otherwise(columns)
-    )
+    grouped = columns.str.contains(THOUSANDS + ",[0-9]+$").any() & columns.str.contains(THOUSANDS + "(,[0-9]+)?$")
+    plain = pl.when(grouped).then(columns.str.replace_all(".", "", literal=True)).otherwise(columns)
+    comma = columns.str.contains(DECIMAL_COMMA) | grouped
+    return frame.with_columns(pl.when(comma).then(plain.str.replace(",", ".", literal=True)).otherwise(columns))
 
 
 def csv_batches(path: Path, options: CsvOptions, rows: int) -> Iterator[pl.DataFrame]:
@@ -253,11 +319,14 @@ def csv_batches(path: Path, options: CsvOptions, rows: int) -> Iterator[pl.DataF
     with open_bytes(path) as file:
         text = io.TextIOWrapper(file, encoding=found.encoding, newline="")
         line, header = 1, True
-        for chunk, lines in records(text, rows):
-            frame = parse_csv(chunk.encode(found.encoding), found, path, first_line=line, header=header)
-            line, header = line + lines, False
-            if frame.height:
-                yield frame
+        try:
+            for chunk, lines in records(text, rows):
+                frame = parse_text(chunk, found, path, first_line=line, header=header)
+                line, header = line + lines, False
+                if frame.height:
+                    yield frame
+        except UnicodeDecodeError as error:
+            raise undecodable(path, line, error, found.encoding) from error
 
 
 def records(text: io.TextIOWrapper, rows: int) -> Iterator[tuple[str, int]]:
@@ -267,9 +336,9 @@ def records(text: io.TextIOWrapper, rows: int) -> Iterator[tuple[str, int]]:
     for line in text:
         chunk.append(line)
         inside ^= line.count('"') % 2 == 1
-        if len(chunk) >= rows and not inside:
+        if len(chunk) >= rows and (not inside or len(chunk) >= rows + LONGEST_RECORD):
             yield "".join(chunk), len(chunk)
-            chunk = []
+            chunk, inside = [], False
     if chunk:
         yield "".join(chunk), len(chunk)
 
@@ -279,15 +348,20 @@ def detect_csv(path: Path, options: CsvOptions) -> CsvFormat:
     with open_bytes(path) as file:
         sample = file.read(SAMPLE_BYTES)
     if not sample.strip():
-        raise DataError(f"{path} is empty.")
+        raise DataError(f"{path} is empty.", hint="Was its export interrupted? Name a file with a header and rows.")
+    for sign, kind in SIGNS.items():
+        if sample.startswith(sign):
+            raise DataError(f"{path} is {kind}, not CSV.", hint=f"Give it its own ending; known: {', '.join(ENDINGS)}.")
     encoding = options.encoding or detect_encoding(path, sample)
     try:
         text = sample.decode(encoding, errors="ignore")
     except LookupError as error:
         raise DataError(f"There is no encoding {encoding!r}.", hint="Try utf-8, cp1252 or utf-16.") from error
-    lines = text.splitlines()
+    lines = re.split(r"\r\n|\n|\r", text.lstrip("\r\n"))
     separator = options.separator or detect_separator(lines)
-    header = tuple(name.strip() for name in next(csv.reader(lines, delimiter=separator)))
+    if len(separator.encode()) != 1 or separator in '"\r\n':
+        raise DataError(f"The separator {separator!r} is not one character.", hint="Try ',', ';', '|' or a tab.")
+    header = tuple(name.strip() for name in fields_of(lines, separator, 1)[0])
     check_header(path, header)
     comma = options.decimal_comma
     if comma is None:
@@ -301,30 +375,61 @@ def detect_encoding(path: Path, sample: bytes) -> str:
         return "utf-16"
     if sample.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
+    zeros = sample[:1000].count(0), sample[1:1000:2].count(0)
+    if zeros[0] > len(sample[:1000]) / 4:
+        return "utf-16-le" if zeros[1] > zeros[0] / 2 else "utf-16-be"
     with open_bytes(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         try:
             while text.read(SAMPLE_BYTES):
                 pass
         except UnicodeDecodeError:
-            return "cp1252" if not set(sample) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1"
+            return "latin-1" if holds_bytes(path, UNDEFINED_CP1252) else "cp1252"
     return "utf-8"
 
 
-def detect_separator(lines: list[str]) -> str:
-    """The separator that parts most lines into the same number of fields, more than one."""
+def holds_bytes(path: Path, wanted: set[int]) -> bool:
+    """Whether any of some bytes is anywhere in a file."""
+    with open_bytes(path) as file:
+        while piece := file.read(SAMPLE_BYTES):
+            if not wanted.isdisjoint(piece):
+                return True
+    return False
 
-    def agreement(separator: str) -> tuple[float, int]:
-        widths = Counter(len(fields) for fields in csv.reader(lines[:200], delimiter=separator) if fields)
-        width, count = widths.most_common(1)[0]
-        return (count / widths.total() if width > 1 else 0.0), width
+
+def fields_of(lines: list[str], separator: str, rows: int) -> list[list[str]]:
+    """The fields of the first rows of a CSV file."""
+    try:
+        return list(islice((fields for fields in csv.reader(lines, delimiter=separator) if fields), rows))
+    except csv.Error:
+        return [line.split(separator) for line in lines[:rows] if line]
+
+
+class Agreement(NamedTuple):
+    """How well a separator fits a file; of two, the greater one fits better."""
+
+    share: float
+    width: int
+    absent: bool
+
+
+def detect_separator(lines: list[str]) -> str:
+    """The separator that parts most lines into as many fields as the header has, more than one.
+
+    Where none does the file has one column, and the separator is one that does not occur.
+    """
+
+    def agreement(separator: str) -> Agreement:
+        widths = [len(fields) for fields in fields_of(lines, separator, SAMPLE_ROWS)]
+        share = widths.count(widths[0]) / len(widths) if widths[0] > 1 else 0.0
+        return Agreement(share, widths[0], not any(separator in line for line in lines))
 
     return max(SEPARATORS, key=agreement)
 
 
 def decimal_commas(lines: list[str], separator: str) -> bool:
     """Whether numbers are written with a comma: some field is `1,5` and none `1.5`."""
-    fields = [field.strip() for row in csv.reader(lines[1:200], delimiter=separator) for field in row]
+    fields = [field.strip() for row in fields_of(lines, separator, SAMPLE_ROWS)[1:] for field in row]
     comma = sum(looks_decimal(field, ",") for field in fields)
     return comma > sum(looks_decimal(field, ".") for field in fields)
 
@@ -345,7 +450,10 @@ def check_header(path: Path, header: tuple[str, ...]) -> None:
         )
     blank = [str(place) for place, name in enumerate(header, start=1) if not name]
     if blank:
-        raise DataError(f"{path}: column {', '.join(blank)} has no name in the header.", hint="Name it, or remove it.")
+        raise DataError(
+            f"{path}: column {', '.join(blank)} has no name in the header.",
+            hint="Name it, or remove it (pandas writes such a column of row numbers unless told index=False).",
+        )
 
 
 def different_columns(path: Path, columns: list[str], expected: list[str]) -> DataError:
