@@ -182,11 +182,18 @@ def test_when_all_trials_fail_the_reasons_are_told(make_folds, catalogue):
         search(make_folds(2), 240, race(Budget(trials=5)))
 
 
-def test_a_clearly_worse_setting_is_stopped_after_its_first_fold(make_folds, catalogue):
+def test_a_clearly_worse_setting_is_stopped_after_its_first_fold(make_folds, catalogue, monkeypatch):
+    monkeypatch.setattr("understudy.models.search.FEWEST_JUDGED", 80)
     catalogue(recipe("one", says, ({"p": 0.5}, {"p": 0.99}, {"p": 0.51})))
     found = search(make_folds(2), 240, race(Budget(trials=3)))
     assert [trial.state for trial in found.trials] == ["complete", "pruned", "complete"]
     assert [len(trial.fold_scores) for trial in found.trials] == [3, 1, 3]
+
+
+def test_no_setting_is_stopped_on_a_few_rows(make_folds, catalogue):
+    catalogue(recipe("one", says, ({"p": 0.5}, {"p": 0.99})))
+    found = search(make_folds(2), 240, race(Budget(trials=2)))
+    assert [trial.state for trial in found.trials] == ["complete", "complete"]
 
 
 def test_no_trial_is_started_that_would_not_end_in_time(make_folds, catalogue):
@@ -234,12 +241,12 @@ def test_only_the_named_recipes_take_part(make_folds):
 
 
 def test_an_unknown_recipe_is_refused_with_those_that_exist(make_folds):
-    with pytest.raises(ModelError, match=r"no recipe 'forrest'[\s\S]*logistic, ridge, lightgbm, forest"):
+    with pytest.raises(ModelError, match=r"no recipe 'forrest'[\s\S]*lightgbm, logistic, ridge, forest"):
         search(make_folds(2), 240, race(Budget(trials=3), recipes=("forrest",)))
 
 
 def test_a_recipe_that_does_not_suit_the_task_is_refused(make_folds):
-    with pytest.raises(ModelError, match=r"ridge suits classification[\s\S]*logistic, lightgbm, forest"):
+    with pytest.raises(ModelError, match=r"ridge suits classification[\s\S]*lightgbm, logistic, forest"):
         search(make_folds(2), 240, race(Budget(trials=3), recipes=("ridge",)))
 
 

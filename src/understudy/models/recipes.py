@@ -329,6 +329,15 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(
+            name="lightgbm",
+            title="LightGBM",
+            kinds=BOTH,
+            views=TREE_VIEWS,
+            portfolio=(boosted(31, 20), boosted(8, 20), boosted(84, 10)),
+            space=lightgbm_space,
+            fit_part=fit_lightgbm,
+        ),
+        Recipe(
             name="logistic",
             title="Logistic regression",
             kinds=frozenset({"classification"}),
@@ -345,15 +354,6 @@ RECIPES: dict[str, Recipe] = {
             portfolio=({"alpha": 1.0}, {"alpha": 30.0}),
             space=lambda trial: {"alpha": trial.suggest_float("alpha", 1e-3, 1e3, log=True)},
             fit_part=fit_ridge,
-        ),
-        Recipe(
-            name="lightgbm",
-            title="LightGBM",
-            kinds=BOTH,
-            views=TREE_VIEWS,
-            portfolio=(boosted(31, 20), boosted(8, 20), boosted(84, 10)),
-            space=lightgbm_space,
-            fit_part=fit_lightgbm,
         ),
         Recipe(
             name="forest",

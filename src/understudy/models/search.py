@@ -20,6 +20,9 @@ PRUNE_MARGIN = 1.05
 """A trial whose first folds are more than 5 % worse than the best trial's same folds is stopped."""
 
 
+FEWEST_JUDGED = 1000
+"""No trial is pruned on fewer rows than this: the folds of a small table differ by more than settings do."""
+
 MANY_ROWS = 200_000
 """With fewer rows one thread fits about as fast as several, which wait for each other on a busy machine."""
 
@@ -167,6 +170,7 @@ class _Attempt:
     oof: np.ndarray
     scores: list[float] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
+    judged: int = 0
     notes: set[str] = field(default_factory=set)
     state: Literal["complete", "pruned", "failed"] = "complete"
     error: str = ""
@@ -213,7 +217,7 @@ def entrants(kind: Kind, names: tuple[str, ...]) -> list[Recipe]:
     """The recipes that take part: those named, or all, as far as they suit the kind of task.
 
     >>> [recipe.name for recipe in entrants("regression", ())]
-    ['ridge', 'lightgbm', 'forest']
+    ['lightgbm', 'ridge', 'forest']
     """
     unknown = [name for name in names if name not in RECIPES]
     if unknown:
@@ -310,12 +314,13 @@ def cross_validate(recipe: Recipe, params: Params, n: int, progress: _Progress, 
             ):
                 done.oof[fold.positions] = judged.scores
                 done.scores.append(judged.loss)
+                done.judged += len(fold.y)
                 done.rounds.append(judged.rounds)
                 done.notes |= {judged.note} - {""}
             number = len(done.scores)
             if number == len(folds) or progress.best is None:
                 continue
-            if hopeless(done.scores, progress.best):
+            if done.judged >= FEWEST_JUDGED and hopeless(done.scores, progress.best):
                 done.state = "pruned"
                 break
             if progress.left() < (race.elapsed() - began) / number * effort.threads:

@@ -235,15 +235,16 @@ def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, str]:
     try:
         text = data.decode(found.encoding)
     except UnicodeDecodeError as error:
-        raise undecodable(path, 1 + data[: error.start].count(b"\n"), error, found.encoding) from error
+        line = 1 + data[: error.start].count(b"\n")
+        raise undecodable(path, f"{line:,}", error, found.encoding) from error
     frame = parse_text(text, found, path, first_line=1, header=True)
     return frame, str(found) + (", gzip" if is_gzip(path) else "")
 
 
-def undecodable(path: Path, line: int, error: UnicodeDecodeError, encoding: str) -> DataError:
+def undecodable(path: Path, line: str, error: UnicodeDecodeError, encoding: str) -> DataError:
     """The error for bytes that are no text in the encoding."""
     return DataError(
-        f"{path}, line {line} or after it: byte 0x{error.object[error.start]:02x} is not {encoding}.",
+        f"{path}, line {line}: byte 0x{error.object[error.start]:02x} is not {encoding}.",
         hint="Say the right encoding, for example --encoding cp1252.",
     )
 
@@ -265,9 +266,15 @@ def parse_text(text: str, found: CsvFormat, path: Path, *, first_line: int, head
     except pl.exceptions.PolarsError:
         rows = checked_rows(text, found, path, first_line)[1 if header else 0 :]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(found.header, pl.String), orient="row")
-    if frame.height and frame.to_series(-1).null_count():
+    if frame.height and frame.to_series(-1).null_count() and may_have_short_lines(text, found):
         checked_rows(text, found, path, first_line)
     return decimal_points(frame) if found.decimal_comma else frame
+
+
+def may_have_short_lines(text: str, found: CsvFormat) -> bool:
+    """Whether some line may have too few fields: too few separators, or quotes that may hide separators."""
+    lines = text.count("\n") + (not text.endswith("\n"))
+    return '"' in text or text.count(found.separator) < lines * (len(found.header) - 1)
 
 
 def without_blank_lines(text: str) -> str:
@@ -326,7 +333,7 @@ def csv_batches(path: Path, options: CsvOptions, rows: int) -> Iterator[pl.DataF
                 if frame.height:
                     yield frame
         except UnicodeDecodeError as error:
-            raise undecodable(path, line, error, found.encoding) from error
+            raise undecodable(path, f"{line:,} or after it", error, found.encoding) from error
 
 
 def records(text: io.TextIOWrapper, rows: int) -> Iterator[tuple[str, int]]:
