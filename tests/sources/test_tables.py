@@ -266,3 +266,13 @@ def test_a_file_without_rows_has_no_pieces(tmp_path: Path) -> None:
     assert list(scan_batches(written(tmp_path, "a,b\n"))) == []
     with pytest.raises(DataError, match="is empty"):
         list(scan_batches(written(tmp_path, "", "empty.parquet")))
+
+
+def test_long_digits_and_leading_zeros_survive(tmp_path: Path) -> None:
+    assert read(tmp_path, "a,b\n007,99999999999999999999\n").frame.rows() == [("007", "99999999999999999999")]
+
+
+def test_a_packed_file_is_read_in_pieces_too(tmp_path: Path) -> None:
+    lines = "".join(f'{i},"text {i}\nwith, a break"\n' for i in range(1000))
+    path = written(tmp_path, gzip.compress(("a,b\n" + lines).encode()), "packed.csv.gz")
+    assert_frame_equal(pl.concat(scan_batches(path, rows=100)), read_table(path).frame)

@@ -1,0 +1,81 @@
+"""The task file: every fault at once, with its line."""
+
+import pytest
+
+from understudy.core.errors import TaskFileError
+from understudy.core.nouns import Level
+from understudy.core.task import duration
+from understudy.core.task_file import key_lines, parse_task
+
+GOOD = """
+[task]
+name = "late"
+question = "Late?"
+target = "delay > 15"
+kind = "classification"
+goal = "roc_auc"
+
+[autonomy]
+max_error = 0.05
+confidence = 0.95
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(TaskFileError) as caught:
+        parse_task(text, file="late.toml")
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_a_short_file_gets_the_defaults() -> None:
+    task = parse_task(GOOD)
+    assert task.name == "late"
+    assert task.autonomy.max_level is Level.PARTIAL
+    assert (task.truth.source, task.review.overdue, task.cost.review) == ("outcome", "hold", 1.0)
+
+
+def test_all_faults_are_listed_at_once_with_file_line_key_and_the_nearest_key() -> None:
+    text = GOOD.replace('kind = "classification"', 'kind = "classifier"').replace("max_error", "max_eror")
+    text += '\n[mandat]\nowner = "me"\n'
+    assert faults(text) == [
+        'late.toml:6, kind: expected "classification" or "regression", got "classifier"',
+        "late.toml:9, [autonomy]: expected max_error, a number above 0 and below 1, got nothing "
+        "(the share of its own answers that may be wrong; `understudy init` proposes it from the data)",
+        "late.toml:10, max_eror: expected a key of [autonomy], got max_eror (did you mean max_error?)",
+        "late.toml:13, [mandat]: expected a section of a task file, got [mandat] (did you mean mandate?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("0.05", "1.5"), "late.toml:10, max_error: expected a number above 0 and below 1, got 1.5"),
+        (("0.95", '"high"'), 'late.toml:11, confidence: expected a number above 0.5 and below 1, got "high"'),
+        (('"late"', '"Late Flights"'), "expected a name of lower-case letters, digits, - and _"),
+        (('"roc_auc"', '"rmse"'), "a metric for classification: roc_auc, pr_auc, log_loss, brier, accuracy, f1"),
+        (("[autonomy]", "[review]\nanswer_within = 'soon'\n[autonomy]"), 'a duration such as "90m"'),
+        (("[autonomy]", "[mandate]\nexpires = '2027-13-01'\n[autonomy]"), 'a date such as "2027-01-31"'),
+        (("confidence", "audit_rate = 0.01\nconfidence"), "at least audit_floor, 0.02"),
+        (('kind = "classification"\ngoal = "roc_auc"', 'kind = "regression"\ngoal = "rmse"'), "tolerance, how far"),
+        (("[autonomy]", "[cost.mistakes]\n'yes' = 2\n[autonomy]"), 'mistakes by "truth -> answer"'),
+        (("[autonomy]", "[today]\nrules = [{when = 'a > 1'}]\n[autonomy]"), "a list of tables with when and then"),
+        (("[autonomy]", "[task2]\n[autonomy]"), "did you mean task?"),
+    ],
+)
+def test_a_fault_says_what_was_expected(change: tuple[str, str], expected: str) -> None:
+    assert any(expected in fault for fault in faults(GOOD.replace(*change)))
+
+
+def test_broken_toml_names_the_line() -> None:
+    with pytest.raises(TaskFileError, match=r"late\.toml:3 is not TOML"):
+        parse_task("[task]\nname = 'x'\nquestion = \n", file="late.toml")
+
+
+def test_strings_and_lists_over_several_lines_do_not_confuse_the_lines() -> None:
+    text = '[a]\nx = """\n[not.a.section]\ny = 1\n"""\nz = [\n  "[b]",\n  "c = 1",\n]\n[b]\nk = 1  # [c]\n'
+    assert key_lines(text) == {"a": 1, "a.x": 2, "a.z": 6, "b": 10, "b.k": 11}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("1h", 3600), ("2d", 172800), ("1w", 604800)])
+def test_durations_are_microseconds(text: str, seconds: int) -> None:
+    assert duration(text) == seconds * 1_000_000
