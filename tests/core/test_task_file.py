@@ -5,7 +5,7 @@ import pytest
 from understudy.core.errors import TaskFileError
 from understudy.core.nouns import Level
 from understudy.core.task import duration
-from understudy.core.task_file import key_lines, parse_task
+from understudy.core.task_file import PROPOSED, key_lines, parse_task
 
 GOOD = """
 [task]
@@ -37,10 +37,10 @@ def test_a_short_file_gets_the_defaults() -> None:
 def test_all_faults_are_listed_at_once_with_file_line_key_and_the_nearest_key() -> None:
     text = GOOD.replace('kind = "classification"', 'kind = "classifier"').replace("max_error", "max_eror")
     text += '\n[mandat]\nowner = "me"\n'
+    why = PROPOSED["max_error"]
     assert faults(text) == [
         'late.toml:6, kind: expected "classification" or "regression", got "classifier"',
-        "late.toml:9, [autonomy]: expected max_error, a number above 0 and below 1, got nothing "
-        "(the share of its own answers that may be wrong; `understudy init` proposes it from the data)",
+        f"late.toml:9, [autonomy]: expected max_error, a number above 0 and below 1, got nothing ({why})",
         "late.toml:10, max_eror: expected a key of [autonomy], got max_eror (did you mean max_error?)",
         "late.toml:13, [mandat]: expected a section of a task file, got [mandat] (did you mean mandate?)",
     ]

@@ -1,5 +1,6 @@
 """The race keeps its budget, survives what fails, and repeats itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 
@@ -270,3 +271,40 @@ def test_the_refit_of_a_recipe_without_rounds_takes_its_settings(make_folds, mak
 def test_a_budget_is_one_positive_number(limits):
     with pytest.raises(ValueError, match="a budget is"):
         Budget(**limits)
+
+
+@pytest.mark.parametrize("k", [2, 0])
+def test_folds_side_by_side_give_the_same_search_as_one_by_one(k, make_folds):
+    def side_by_side(work, folds):
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(work, folds))
+
+    one = search(make_folds(k), 240, race(Budget(trials=5)))
+    two = search(make_folds(k), 240, Race(Budget(trials=5), Effort(seed=5, threads=1), lambda: 0.0, map=side_by_side))
+    assert one.trials == two.trials
+    assert (one.oof == two.oof).all()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_a_search_does_not_depend_on_how_many_folds_run_side_by_side(threads, make_folds, catalogue, monkeypatch):
+    monkeypatch.setattr("understudy.models.search.FEWEST_JUDGED", 1)
+
+    def breaks_late(params, rows, effort):
+        if params.get("p", 0.5) > 0.8 and rows.X[0, 0] == late:
+            raise ValueError("breaks on the last fold")
+        return says(params, rows, effort)
+
+    folds = make_folds(2)
+    late = folds[2].rows.X[0, 0]
+    catalogue(recipe("one", breaks_late, ({"p": 0.5}, {"p": 0.99}, {"p": 0.51}, {"p": 0.81})), recipe("bad", broken))
+    found = [
+        search(folds, 240, Race(Budget(trials=30), Effort(seed=5, threads=n), lambda: 0.0, map=every_item_first))
+        for n in (1, threads)
+    ]
+    assert found[0].trials == found[1].trials
+    assert {trial.state for trial in found[0].trials} == {"complete", "pruned", "failed"}
+
+
+def every_item_first(work, items):
+    """As an engine works: nothing is told before all is done."""
+    return [work(item) for item in items]

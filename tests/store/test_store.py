@@ -85,7 +85,7 @@ def test_what_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("this is no database at all " * 50)
     with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
         open_store(f"sqlite:///{tmp_path}/x.db")
-    with pytest.raises(InputError, match="postgresql://ann:[*]{3}@host/db is not supported"):
+    with pytest.raises(InputError, match=r"postgresql://ann:[*]{3}@host/db is not supported"):
         open_store("postgresql://ann:secret@host/db")
     with pytest.raises(InputError, match="'nonsense' cannot be read"):
         open_store("nonsense")

@@ -33,7 +33,13 @@ def predict(
     Writes `row`, `prediction`, `confidence`, `probability_LABEL` (or `lower` and `upper`) and `strangeness`.
     """
     scoring = Scoring(version, inputs, skip_faulty, CsvOptions(separator=separator, encoding=encoding))
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=errors, transient=True) as progress:
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as progress:
         line = progress.add_task("Reading")
         done = score_file(
             data,

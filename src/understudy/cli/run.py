@@ -102,7 +102,7 @@ class Watcher:
             TimeElapsedColumn(),
             console=errors,
             transient=True,
-            disable=quiet,
+            disable=quiet or not errors.is_terminal,
         )
         self._bar = self._progress.add_task("Reading", total=budget.seconds or budget.trials)
 

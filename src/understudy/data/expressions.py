@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 import polars as pl
 
 from understudy.core.errors import DataError
 from understudy.data.values import BLANKS, NUMBER
+
+PLAIN_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+MOST_WORDS = 20
+"""A text column with more different words than this beside its numbers is no column of numbers."""
 
 
 def parse(expression: str, *, where: str) -> pl.Expr:
@@ -72,14 +77,29 @@ def evaluate(frame: pl.DataFrame, expression: str, *, where: str) -> pl.Series:
     try:
         values = frame.select(*(numbers_where_possible(frame[name]) for name in names)).select(value=parsed)
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{where}: {expression!r} cannot be computed: {error}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"{where}: {expression!r} cannot be computed: {reason}.",
+            hint="Compare numbers with numbers (flight = 15) and words with words in single quotes (job = 'cook').",
+        ) from error
+    if values.height != frame.height:
+        raise DataError(
+            f"{where}: {expression!r} gives {values.height} value for {frame.height:,} rows.",
+            hint="Write an expression that has a value in every row.",
+        )
     return values.to_series()
 
 
 def missing_column(name: str, columns: Sequence[str], *, where: str) -> DataError:
     """The error for a column that is not there, with the nearest that is."""
-    near = difflib.get_close_matches(name, columns, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"The columns are: {', '.join(columns[:30])}."
+    folded = {column.casefold(): column for column in columns}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    if near:
+        column = folded[near[0]]
+        hint = f"Did you mean {column!r}?"
+        hint += "" if PLAIN_NAME.match(column) else f' Inside an expression it needs double quotes: "{column}".'
+    else:
+        hint = f"The columns are: {', '.join(columns[:30])}."
     return DataError(f"{where}: there is no column {name!r}.", hint=hint)
 
 
@@ -92,6 +112,6 @@ def numbers_where_possible(column: pl.Series) -> pl.Series:
     if not numeric.any():
         return column
     words = text.filter(~numeric.fill_null(value=True)).unique()
-    if words.len() > 20 or (~numeric.fill_null(value=True)).sum() > numeric.sum():
+    if words.len() > MOST_WORDS or (~numeric.fill_null(value=True)).sum() > numeric.sum():
         return column
     return text.set(~numeric.fill_null(value=False), None).cast(pl.Float64, strict=False)

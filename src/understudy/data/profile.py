@@ -13,6 +13,10 @@ ALMOST_PERFECT = 0.995
 BINS = 64
 PRIOR = 1.0
 FEWEST_ROWS = 100
+"""From this many rows on, a prediction by one column is worth judging."""
+
+FEWEST_IN_LEVEL = 5
+MOST_LEVELS = 50
 TOP_LEVELS = 5
 
 
@@ -101,7 +105,9 @@ def suspected_leaks(
     """Columns that alone predict the target almost perfectly, or rename it.
 
     Each column is cut into at most 64 bins or its levels; the mean target of each bin on one half predicts the other
-    half, and the other way round. A score of 0.995 or more is a suspicion: a person should look.
+    half, and the other way round; a number also counts as it stands. A score of 0.995 or more is a suspicion: a person
+    should look. So is a column that follows from the target without exception: a copy, a recoding, or a coarser
+    grouping of it (`late` for the target `delay`).
 
     Parameters
     ----------
@@ -118,19 +124,39 @@ def suspected_leaks(
     tuple of Leak
         The worst first.
     """
-    if frame.height < FEWEST_ROWS:
-        return ()
     half = np.random.default_rng(seed).permutation(frame.height) % 2 == 0
     found = []
     for column in contract.used:
         if column.kind == "text":
             continue
-        score = single_column_score(frame[column.name], y, half, kind)
+        values = frame[column.name]
+        if renames(values, y, kind):
+            found.append(Leak(column=column.name, score=1.0, reason="it follows from the target in every row"))
+            continue
+        score = single_column_score(values, y, half, kind) if frame.height >= FEWEST_ROWS else 0.0
         if score >= ALMOST_PERFECT:
             what = "ROC AUC" if kind == "classification" else "R²"
             reason = f"alone it predicts the target with {what} {score:.4f}"
             found.append(Leak(column=column.name, score=score, reason=reason))
     return tuple(sorted(found, key=lambda leak: -leak.score))
+
+
+def renames(values: pl.Series, y: np.ndarray, kind: Kind) -> bool:
+    """Whether a column is the target by another name: each answer always goes with the same one of its few values.
+
+    Of a number to estimate, each stretch goes with one value. Only columns whose every value is there in five rows or
+    more can show it: a flag that is set twice may always go with one answer by chance.
+    """
+    codes = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+    sizes = np.unique_counts(codes).counts
+    if not 2 <= len(sizes) <= MOST_LEVELS or sizes.min() < FEWEST_IN_LEVEL:
+        return False
+    if kind == "classification":
+        return len(np.unique(np.stack([y, codes]), axis=1).T) == len(np.unique(y))
+    order = np.lexsort((codes, y))
+    changes = np.flatnonzero(np.diff(codes[order]))
+    ties = y[order][changes] == y[order][changes + 1]
+    return len(changes) == len(sizes) - 1 and not ties.any()
 
 
 def single_column_score(values: pl.Series, y: np.ndarray, half: np.ndarray, kind: Kind) -> float:
@@ -142,17 +168,29 @@ def single_column_score(values: pl.Series, y: np.ndarray, half: np.ndarray, kind
         predicted = cross_fitted(codes, y.astype(np.float64), half)
         total = float(np.sum((y - y.mean()) ** 2))
         return 1 - float(np.sum((y - predicted) ** 2)) / total if total else 0.0
-    areas = [area(y == label, cross_fitted(codes, (y == label).astype(np.float64), half)) for label in np.unique(y)]
-    return float(np.mean(areas))
+    fitted = [area(y == label, cross_fitted(codes, (y == label).astype(np.float64), half)) for label in np.unique(y)]
+    return max(float(np.mean(fitted)), ranked_area(values, y))
+
+
+def ranked_area(values: pl.Series, y: np.ndarray) -> float:
+    """The area that a number has by itself, up or down, which shows rare answers that bins are too coarse for."""
+    if not (values.dtype.is_numeric() or values.dtype.is_temporal()):
+        return 0.0
+    numbers = values.to_physical().cast(pl.Float64)
+    ranks = average_ranks(numbers.fill_null(numbers.median()).to_numpy())
+    areas = [area_of_ranks(y == label, ranks) for label in np.unique(y)]
+    return float(np.mean([max(one, 1 - one) for one in areas]))
 
 
 def follows(values: pl.Series, y: np.ndarray) -> bool:
-    """Whether a numeric column is the target itself, be it scaled or shifted."""
+    """Whether a numeric column is the target itself, be it scaled, shifted, or bent but in the same order."""
     known = values.is_not_null().to_numpy()
     numbers = values.cast(pl.Float64).fill_null(0.0).to_numpy()[known]
     if len(numbers) < FEWEST_ROWS or np.std(numbers) == 0 or np.std(y[known]) == 0:
         return False
-    return bool(abs(np.corrcoef(numbers, y[known])[0, 1]) ** 2 >= ALMOST_PERFECT)
+    straight = np.corrcoef(numbers, y[known])[0, 1]
+    ordered = np.corrcoef(average_ranks(numbers), average_ranks(y[known]))[0, 1]
+    return bool(max(abs(straight), abs(ordered)) ** 2 >= ALMOST_PERFECT)
 
 
 def column_codes(values: pl.Series) -> np.ndarray:
@@ -182,9 +220,18 @@ def cross_fitted(codes: np.ndarray, target: np.ndarray, half: np.ndarray) -> np.
 
 def area(positive: np.ndarray, scores: np.ndarray) -> float:
     """The area under the ROC curve, by ranks, ties counting half."""
+    return area_of_ranks(positive, average_ranks(scores))
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """The place of each value in their order, from 1; equal ones share the mean of theirs."""
+    return pl.Series(values).rank("average").to_numpy()
+
+
+def area_of_ranks(positive: np.ndarray, ranks: np.ndarray) -> float:
+    """The area under the ROC curve of scores that are ranked already."""
     n1 = int(positive.sum())
     n0 = len(positive) - n1
     if not n1 or not n0:
         return 0.5
-    ranks = pl.Series(scores).rank("average").to_numpy()
     return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))

@@ -6,7 +6,7 @@ import polars as pl
 
 from understudy.core.errors import ContractError, Fault
 from understudy.data.contract import Column, Contract, without_missing
-from understudy.data.values import BLANKS, as_booleans, as_dates, as_integers, as_numbers, whole_floats
+from understudy.data.values import as_booleans, as_dates, as_integers, as_numbers, whole_floats
 
 SHOWN = 20
 LONGEST_VALUE = 80
@@ -99,12 +99,11 @@ def fault_lines(column: Column, raw: pl.Series, where: pl.Series, expected: str)
         return pl.DataFrame(schema=REJECTED)
     found = raw.gather(rows)
     text = found if found.dtype == pl.String else pl.Series([None if value is None else str(value) for value in found])
-    text = text.cast(pl.String).fill_null("nothing").str.slice(0, LONGEST_VALUE)
     return pl.DataFrame(
         {
             "row": rows,
             "column": [column.name] * len(rows),
-            "value": text.set(text.str.strip_chars(BLANKS) == "", "nothing"),
+            "value": text.cast(pl.String).fill_null("nothing").str.slice(0, LONGEST_VALUE),
             "expected": [expected] * len(rows),
         },
         schema=REJECTED,

@@ -19,7 +19,8 @@ DAY_FORMATS = (
 )
 DATE_FORMATS = (*(day + time for day in DAY_FORMATS for time in ("", " %H:%M", " %H:%M:%S")), "%Y-%m")
 PARTS = {
-    **dict.fromkeys(("%d", "%m", "%H", "%M", "%S"), "[0-9]{1,2}"),
+    **dict.fromkeys(("%d", "%m", "%H", "%M"), "[0-9]{1,2}"),
+    "%S": "[0-5]?[0-9]",
     "%Y": "[0-9]{4}",
     "%y": "[0-9]{2}",
     "%b": "[A-Za-z]{3}",
@@ -117,7 +118,18 @@ def as_dates(text: pl.Series, format_: str | None) -> pl.Series:
     """Text as Datetime in microseconds, by a strptime format, or as ISO 8601 where there is none."""
     if format_ is None:
         return iso_dates(text)
+    text = text.str.replace_all(r"\s+", " ")
     text = text.set(~text.str.contains(date_pattern(format_)).fill_null(value=False), None)
+    if "%d" not in format_:
+        text, format_ = text + "-01", format_ + "-%d"
     if "%H" not in format_:
-        return in_calendar(text.str.to_date(format_, strict=False).cast(pl.Datetime("us")))
-    return in_calendar(text.str.to_datetime(format_, time_unit="us", strict=False))
+        moments = text.str.to_date(format_, strict=False).cast(pl.Datetime("us"))
+    else:
+        moments = text.str.to_datetime(format_, time_unit="us", strict=False)
+    return in_calendar(in_posix_century(moments) if "%y" in format_ else moments)
+
+
+def in_posix_century(moments: pl.Series) -> pl.Series:
+    """Times of two-digit years from 1969 to 2068, as POSIX and a row's strptime have them; Polars takes 69 for 2069."""
+    late = (moments.dt.year() == 2069).fill_null(value=False)
+    return moments.zip_with(~late, moments.dt.offset_by("-100y"))

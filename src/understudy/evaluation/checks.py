@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
-from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check
 from understudy.evaluation.measures import METRICS
 from understudy.evaluation.report import Evaluation
+from understudy.evaluation.words import with_bounds
 
 MOST_MISCALIBRATED = 0.05
 MOST_DIFFERENT = 1e-5
@@ -77,21 +78,16 @@ def mute(check: Check) -> Check:
     return msgspec.structs.replace(check, verdict="warn", detail=f"Muted in the task file. {check.detail}")
 
 
-def bounds(evidence: Evidence) -> str:
-    """An estimate with its bounds, in words."""
-    return f"{evidence.estimate:.4g} ({evidence.lower:.4g} to {evidence.upper:.4g})"
-
-
 def beats_baseline(evaluation: Evaluation) -> Check:
     """US001: it is better than what decides today, beyond chance."""
     baseline = evaluation.baseline
     gain, metric = baseline.gain, METRICS[baseline.metric]
     if gain.lower > 0:
-        detail = f"Better than {baseline.name} by {bounds(gain)} in {metric.title}."
+        detail = f"Better than {baseline.name} by {with_bounds(gain)} in {metric.title}."
     elif gain.upper < 0:
-        detail = f"Worse than {baseline.name}: the gain in {metric.title} is {bounds(gain)}."
+        detail = f"Worse than {baseline.name}: the gain in {metric.title} is {with_bounds(gain)}."
     else:
-        detail = f"Not shown to be better than {baseline.name}: the gain in {metric.title} is {bounds(gain)}."
+        detail = f"Not shown to be better than {baseline.name}: the gain in {metric.title} is {with_bounds(gain)}."
     return Check(
         code="US001",
         name="Beats today's baseline",
@@ -108,20 +104,18 @@ def calibrated(evaluation: Evaluation) -> Check:
     name = "Calibrated"
     held = evaluation.interval_coverage
     if error.lower > MOST_MISCALIBRATED:
-        detail = f"The calibration error is {bounds(error)}, above {MOST_MISCALIBRATED}."
+        detail = f"The calibration error is {with_bounds(error)}, above {MOST_MISCALIBRATED}."
         if held is not None and held.upper >= INTERVAL_CONFIDENCE - MOST_MISCALIBRATED:
-            detail += f" Its 90 % intervals do hold the truth in {bounds(held)} of cases."
+            detail += f" Its 90 % intervals do hold the truth in {with_bounds(held)} of cases."
             return Check(code="US002", name=name, verdict="warn", detail=detail, figures=figures)
         return Check(code="US002", name=name, verdict="fail", detail=detail, figures=figures)
     if held is not None and held.upper < INTERVAL_CONFIDENCE - MOST_MISCALIBRATED:
-        detail = f"Its 90 % intervals hold the truth in only {bounds(held)} of cases."
+        detail = f"Its 90 % intervals hold the truth in only {with_bounds(held)} of cases."
         return Check(code="US002", name=name, verdict="fail", detail=detail, figures=figures)
     if error.upper > MOST_MISCALIBRATED:
-        detail = (
-            f"The calibration error is {bounds(error)}: too few rows to be sure that it is below {MOST_MISCALIBRATED}."
-        )
+        detail = f"The calibration error is {with_bounds(error)}: too few rows to know it below {MOST_MISCALIBRATED}."
         return Check(code="US002", name=name, verdict="warn", detail=detail, figures=figures)
-    detail = f"The calibration error is {bounds(error)}, below {MOST_MISCALIBRATED}."
+    detail = f"The calibration error is {with_bounds(error)}, below {MOST_MISCALIBRATED}."
     return Check(code="US002", name=name, verdict="pass", detail=detail, figures=figures)
 
 
@@ -146,12 +140,13 @@ def without_leaks(leaks: tuple[str, ...], used: frozenset[str]) -> Check:
 
 def serves_as_trained(agreement: Agreement) -> Check:
     """US004: what is served equals what was trained, on ordinary and on dirty rows."""
-    largest = max(agreement.compiled or 0.0, agreement.paths)
+    largest = float(np.max([agreement.compiled or 0.0, agreement.paths]))  # NaN if either is
     where = f"on {agreement.held_out:,} held-out and {agreement.dirty:,} dirty rows"
     figures = {"largest": largest, "held_out": float(agreement.held_out), "dirty": float(agreement.dirty)}
     name = "Serves what was trained"
-    if largest == float("inf"):
-        return Check(code="US004", name=name, verdict="fail", detail=f"Serving fails {where}: {agreement.reason}")
+    if not np.isfinite(largest):
+        reason = agreement.reason.rstrip(".") or "it gives answers that are no numbers"
+        return Check(code="US004", name=name, verdict="fail", detail=f"Serving fails {where}: {reason}.")
     if largest > MOST_DIFFERENT:
         detail = f"Serving differs from training by up to {largest:.2g} {where}."
         return Check(code="US004", name=name, verdict="fail", detail=detail, figures=figures)

@@ -1,7 +1,8 @@
 """Metrics as functions of arrays and row weights, so that one bootstrap serves them all.
 
-Every metric takes `y` (class indices or numbers), `scores` (probabilities of shape (n, k), or numbers of shape (n, 1))
-and weights of shape (n,), and returns a float; NaN where it is not defined, as ROC AUC with one class.
+Every metric takes `y` (class indices or numbers) and `scores` (probabilities of shape (n, k), or numbers of shape
+(n, 1)), does once what does not depend on weights, such as sorting, and returns a function of weights of shape (n,).
+That gives a float; NaN where the metric is not defined, as ROC AUC with one class.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 
 from understudy.core.nouns import Kind
 
-Function = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+Statistic = Callable[[np.ndarray], float]
+Prepared = Callable[[np.ndarray, np.ndarray], Statistic]
 LOWEST = 1e-15
 
 
@@ -25,104 +27,146 @@ class Metric:
     title: str
     kind: Kind
     greater_is_better: bool
-    function: Function
+    prepare: Prepared
+
+    def function(self, y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+        """The metric of weighted rows."""
+        return self.prepare(y, scores)(weights)
 
 
-def accuracy(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def weighted_mean(values: np.ndarray) -> Statistic:
+    """The mean of values as a function of their weights."""
+    values = np.asarray(values, dtype=np.float64)
+    return lambda weights: float(values @ weights / weights.sum())
+
+
+def accuracy(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """The share of right answers, the most probable class being the answer."""
-    return float(np.average(scores.argmax(axis=1) == y, weights=weights))
+    return weighted_mean(scores.argmax(axis=1) == y)
 
 
-def log_loss(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def log_loss(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """Minus the mean log probability of the truth, in nats, probabilities clipped at 1e-15."""
-    right = np.clip(scores[np.arange(len(y)), y], LOWEST, 1.0)
-    return float(-np.average(np.log(right), weights=weights))
+    right = np.asarray(scores[np.arange(len(y)), y], dtype=np.float64)
+    return weighted_mean(-np.log(np.clip(right, LOWEST, 1.0)))
 
 
-def brier(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def brier(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """Mean squared error of the probabilities (Brier 1950); for two classes that of the positive one."""
     if scores.shape[1] == 2:
-        return float(np.average((scores[:, 1] - y) ** 2, weights=weights))
+        return weighted_mean((scores[:, 1] - y) ** 2)
     hot = np.eye(scores.shape[1])[y]
-    return float(np.average(((scores - hot) ** 2).sum(axis=1), weights=weights))
+    return weighted_mean(((scores - hot) ** 2).sum(axis=1))
 
 
-def one_versus_rest(function: Function) -> Function:
+def one_versus_rest(binary: Prepared) -> Prepared:
     """A binary metric for any number of classes: of the last of two, else the mean over the classes that occur."""
 
-    def metric(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    def metric(y: np.ndarray, scores: np.ndarray) -> Statistic:
         k = scores.shape[1]
-        classes = [1] if k == 2 else [label for label in range(k) if np.any(weights[y == label] > 0)]
-        each = [function((y == label).astype(np.int64), scores[:, label], weights) for label in classes]
-        return float(np.mean(each)) if each else float("nan")
+        classes = [1] if k == 2 else np.unique(y).tolist()
+        each = [binary((y == label).astype(np.float64), scores[:, label]) for label in classes]
+
+        def mean(weights: np.ndarray) -> float:
+            values = np.array([one(weights) for one in each])
+            if k == 2:
+                return float(values[0])
+            defined = values[np.isfinite(values)]  # a class may be missing from a bootstrap draw
+            return float(defined.mean()) if len(defined) else float("nan")
+
+        return mean
 
     return metric
 
 
-def ranked(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ranked(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Weights of positives and negatives at each distinct score, from the highest score down."""
     order = np.argsort(-score, kind="stable")
-    ordered = score[order]
+    ordered, positive = score[order], y[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    positives = np.add.reduceat((weights * y)[order], starts)
-    negatives = np.add.reduceat((weights * (1 - y))[order], starts)
-    return positives, negatives
+
+    def at_scores(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sorted_weights = weights[order]
+        positives = np.add.reduceat(sorted_weights * positive, starts)
+        return positives, np.add.reduceat(sorted_weights, starts) - positives
+
+    return at_scores
 
 
-def binary_roc_auc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> float:
+def binary_roc_auc(y: np.ndarray, score: np.ndarray) -> Statistic:
     """The chance that a positive case scores higher than a negative one, ties counting half."""
-    positives, negatives = ranked(y, score, weights)
-    p, n = positives.sum(), negatives.sum()
-    if not p or not n:
-        return float("nan")
-    above = np.cumsum(positives) - positives
-    return float(np.sum(negatives * (above + positives / 2)) / (p * n))
+    at_scores = ranked(y, score)
+
+    def auc(weights: np.ndarray) -> float:
+        positives, negatives = at_scores(weights)
+        p, n = positives.sum(), negatives.sum()
+        if not p or not n:
+            return float("nan")
+        above = np.cumsum(positives) - positives
+        return float(negatives @ (above + positives / 2) / (p * n))
+
+    return auc
 
 
-def binary_pr_auc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> float:
+def binary_pr_auc(y: np.ndarray, score: np.ndarray) -> Statistic:
     """Average precision: the mean precision over the positives, from the highest score down."""
-    positives, negatives = ranked(y, score, weights)
-    p = positives.sum()
-    if not p:
-        return float("nan")
-    found, all_ = np.cumsum(positives), np.cumsum(positives + negatives)
-    precision = np.divide(found, all_, out=np.zeros_like(found, dtype=np.float64), where=all_ > 0)
-    return float(np.sum(positives * precision) / p)
+    at_scores = ranked(y, score)
+
+    def average_precision(weights: np.ndarray) -> float:
+        positives, negatives = at_scores(weights)
+        p = positives.sum()
+        if not p:
+            return float("nan")
+        found, total = np.cumsum(positives), np.cumsum(positives + negatives)
+        precision = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+        return float(positives @ precision / p)
+
+    return average_precision
 
 
-def f1(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def f1(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """The harmonic mean of precision and recall at the most probable class; over several classes their mean."""
-    answers = scores.argmax(axis=1)
-    k = scores.shape[1]
-    classes = [1] if k == 2 else [label for label in range(k) if np.any(weights[(y == label) | (answers == label)] > 0)]
-    each = []
-    for label in classes:
-        truth, said = weights[y == label].sum(), weights[answers == label].sum()
-        both = weights[(y == label) & (answers == label)].sum()
-        each.append(2 * both / (truth + said) if truth + said else 0.0)
-    return float(np.mean(each))
+    answers, k = scores.argmax(axis=1), scores.shape[1]
+    hits = answers == y
+
+    def harmonic(weights: np.ndarray) -> float:
+        truth, said = (np.bincount(labels, weights=weights, minlength=k) for labels in (y, answers))
+        both = np.bincount(y[hits], weights=weights[hits], minlength=k)
+        if k == 2:
+            total = truth[1] + said[1]
+            return float(2 * both[1] / total) if total else 0.0
+        seen = truth + said > 0
+        return float(np.mean(2 * both[seen] / (truth + said)[seen]))
+
+    return harmonic
 
 
-def mse(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def mse(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """Mean squared error."""
-    return float(np.average((scores[:, 0] - y) ** 2, weights=weights))
+    return weighted_mean((scores[:, 0] - y) ** 2)
 
 
-def rmse(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def rmse(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """Root of the mean squared error, in the target's unit."""
-    return float(np.sqrt(mse(y, scores, weights)))
+    squared = mse(y, scores)
+    return lambda weights: float(np.sqrt(squared(weights)))
 
 
-def mae(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def mae(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """Mean absolute error, in the target's unit."""
-    return float(np.average(np.abs(scores[:, 0] - y), weights=weights))
+    return weighted_mean(np.abs(scores[:, 0] - y))
 
 
-def r2(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def r2(y: np.ndarray, scores: np.ndarray) -> Statistic:
     """The share of the target's variance that is explained."""
-    mean = np.average(y, weights=weights)
-    total = np.average((y - mean) ** 2, weights=weights)
-    return float(1 - mse(y, scores, weights) / total) if total else float("nan")
+    squared = mse(y, scores)
+
+    def explained(weights: np.ndarray) -> float:
+        mean = y @ weights / weights.sum()
+        total = (y - mean) ** 2 @ weights / weights.sum()
+        return float(1 - squared(weights) / total) if total else float("nan")
+
+    return explained
 
 
 METRICS: dict[str, Metric] = {

@@ -10,7 +10,7 @@ import numpy as np
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check, Kind
 from understudy.evaluation.calibration import ReliabilityBin, calibration_error, equal_bins, reliability
-from understudy.evaluation.intervals import bootstrap, bootstrap_statistic, paired_bootstrap, share
+from understudy.evaluation.intervals import bootstrap, paired_bootstrap, share
 from understudy.evaluation.measures import METRICS
 
 COVERAGES = 40
@@ -47,6 +47,18 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     gain: Evidence
 
 
+class ResidualBin(msgspec.Struct, frozen=True, kw_only=True):
+    """Cases of about the same prediction: the quantiles of truth − prediction, in the target's unit."""
+
+    n: int
+    predicted: float
+    q05: float
+    q25: float
+    q50: float
+    q75: float
+    q95: float
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """How good a version is on the test part.
 
@@ -67,6 +79,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         The histogram's edges.
     interval_coverage : Evidence, optional
         For numbers, how often the 90 % interval holds the truth.
+    residuals : tuple of ResidualBin
+        For numbers, how far off it is along its predictions.
     """
 
     metrics: dict[str, Evidence]
@@ -78,6 +92,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     histogram: tuple[tuple[int, ...], ...]
     edges: tuple[float, ...]
     interval_coverage: Evidence | None
+    residuals: tuple[ResidualBin, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +144,8 @@ class TestPart(msgspec.Struct, frozen=True, kw_only=True):
     tolerance : float, optional
     inside : ndarray of shape (n,), optional
         For numbers, whether the 90 % interval holds the truth.
+    groups : ndarray of shape (n,), optional
+        Rows of one group are not independent; intervals draw them together.
     """
 
     __test__ = False
@@ -141,6 +158,7 @@ class TestPart(msgspec.Struct, frozen=True, kw_only=True):
     hard: bool
     tolerance: float | None = None
     inside: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def right(self) -> np.ndarray:
@@ -158,31 +176,36 @@ def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
     part : TestPart
     kind : Kind
     goal : str
-        The task's metric. A baseline without probabilities is compared by accuracy where the goal needs them.
+        The task's metric. Where it is not defined, or needs probabilities that the baseline does not give, the two are
+        compared by accuracy (numbers: RMSE).
     seed : int
         Seed of the bootstrap.
     """
     names = [name for name, metric in METRICS.items() if metric.kind == kind]
-    comparable = ["accuracy", "f1"] if part.hard and kind == "classification" else names
-    metric = goal if goal in comparable else "accuracy"
+    fallback = "accuracy" if kind == "classification" else "rmse"
+    metrics = bootstrap(part.y, part.scores, names, seed=seed, groups=part.groups)
+    fair = (
+        [name for name in ("accuracy", "f1") if name in metrics] if part.hard and kind == "classification" else metrics
+    )
+    today = bootstrap(part.y, part.baseline, list(fair), seed=seed, groups=part.groups)
+    metric = goal if goal in today else fallback
+    both = {"model": part.scores, "baseline": part.baseline}
     right = part.right
-    bins = equal_bins(part.confidence)
     return Evaluation(
-        metrics=bootstrap(part.y, part.scores, names, seed=seed),
+        metrics=metrics,
         baseline=Baseline(
             name=part.baseline_name,
-            metrics=bootstrap(part.y, part.baseline, comparable, seed=seed),
+            metrics=today,
             metric=metric,
-            gain=paired_bootstrap(part.y, {"model": part.scores, "baseline": part.baseline}, metric, seed=seed),
+            gain=paired_bootstrap(part.y, both, metric, seed=seed, groups=part.groups),
         ),
-        calibration_error=bootstrap_statistic(
-            lambda weights: calibration_error(part.confidence, right, bins, weights), len(right), seed=seed
-        ),
+        calibration_error=calibration_error(part.confidence, right, seed=seed, groups=part.groups),
         reliability=reliability(part.confidence, right),
         coverage=coverage_curve(part.confidence, right),
         confusion=confusion(part) if kind == "classification" else (),
         **histogram(part, kind),
         interval_coverage=None if part.inside is None else share(int(part.inside.sum()), len(part.inside)),
+        residuals=residuals(part) if kind == "regression" else (),
     )
 
 
@@ -232,3 +255,17 @@ def histogram(part: TestPart, kind: Kind) -> dict[str, Any]:
         edges = np.linspace(low, high if high > low else low + 1, HISTOGRAM + 1)
         rows = list(np.histogram2d(np.clip(part.scores[:, 0], low, high), np.clip(part.y, low, high), bins=edges)[0])
     return {"histogram": tuple(tuple(int(n) for n in row) for row in rows), "edges": tuple(edges.tolist())}
+
+
+def residuals(part: TestPart) -> tuple[ResidualBin, ...]:
+    """The quantiles of truth − prediction in bins of about equally many cases, by prediction."""
+    predicted = part.scores[:, 0]
+    off = part.y - predicted
+    bins = equal_bins(predicted)
+    made = []
+    for index in np.unique(bins):
+        inside = bins == index
+        q05, q25, q50, q75, q95 = np.quantile(off[inside], [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
+        middle = float(predicted[inside].mean())
+        made.append(ResidualBin(n=int(inside.sum()), predicted=middle, q05=q05, q25=q25, q50=q50, q75=q75, q95=q95))
+    return tuple(made)

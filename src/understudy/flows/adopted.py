@@ -147,9 +147,10 @@ def as_scores(answers: Any, adopted: Adopted) -> np.ndarray:
     """
     if not adopted.labels:
         return numbers_of(answers).reshape(len(answers), -1)[:, :1]
-    if len(answers) and isinstance(answers[0], dict):
+    first = answers[0] if len(answers) > 0 else None
+    if isinstance(first, dict):
         answers = [[row.get(name, row.get(number_of(name), 0.0)) for name in adopted.classes] for row in answers]
-    elif answers and isinstance(answers[0], str):
+    elif isinstance(first, str):
         answers = np.array([[float(answer == name) for name in adopted.classes] for answer in answers])
     scores = numbers_of(answers)
     if scores.ndim == 1 or scores.shape[1] == 1:

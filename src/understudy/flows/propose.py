@@ -84,10 +84,10 @@ def propose_kind(answers: pl.Series, target: str) -> Kind:
         numbers = answers.cast(pl.Float64, strict=False).drop_nulls()
         whole = bool((numbers == numbers.floor()).all())
         return "classification" if whole and distinct <= 20 else "regression"
-    if distinct > MOST_CLASSES:
+    if distinct > min(MOST_CLASSES, max(2, len(answers) // 2)):
         raise DataError(
             f"The target {target!r} has {distinct:,} different answers, such as {answers[0]!r}.",
-            hint=f"A decision has at most {MOST_CLASSES} answers. Choose a column with fewer, or group them.",
+            hint=f"A decision has at most {MOST_CLASSES:,} answers, each met often. Choose another, or group them.",
         )
     return "classification"
 

@@ -192,6 +192,11 @@ class Version:
         """The row path of its strangeness."""
         return RowStrangeness(msgspec.to_builtins(self.reference))
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the columns that it takes."""
+        return tuple(column.name for column in self.contract.used)
+
     def predict(self, rows: pl.DataFrame) -> Predictions:
         """What it says of each row.
 

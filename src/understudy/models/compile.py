@@ -273,7 +273,7 @@ def rounded_down(thresholds: np.ndarray) -> np.ndarray:
     """
     with np.errstate(over="ignore"):  # beyond float32 the nearest is infinite, and the largest finite one below it
         near = thresholds.astype(np.float32)
-    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+        return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def add_lightgbm(fitted: Fitted, graph: Graph) -> None:

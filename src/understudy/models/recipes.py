@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,11 +10,11 @@ import lightgbm as lgb
 import numpy as np
 import optuna
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
+from understudy.models.steady import STEADY
 
 Params = dict[str, Any]
 LINEAR_VIEWS = frozenset({"number", "flag", "level", "word"})
@@ -181,7 +180,8 @@ class Recipe:
             X_stop=None if rows.X_stop is None else rows.X_stop[:, columns],
         )
         try:
-            estimator, rounds, note = self.fit_part(params, part, effort)
+            with STEADY:
+                estimator, rounds, note = self.fit_part(params, part, effort)
         except (ValueError, ArithmeticError, lgb.basic.LightGBMError) as error:
             raise ModelError(f"{self.title} could not be fitted: {error}") from error
         return Fitted(self.name, estimator, columns, rows.kind, rows.n_classes, center, scale, rounds, note)
@@ -220,9 +220,7 @@ def fit_logistic(params: Params, rows: Rows, effort: Effort) -> Estimate:
     X = part.X.astype(np.float64)
     model = LogisticRegression(C=params["C"], warm_start=True)
     for iterations in ITERATIONS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the note says it instead
-            model.set_params(max_iter=iterations).fit(X, part.y, part.weights)
+        model.set_params(max_iter=iterations).fit(X, part.y, part.weights)
         if model.n_iter_.max() < iterations:
             return Estimate(model, note=note)
     unfinished = f"stopped after {sum(ITERATIONS):,} iterations, before its weights settled"

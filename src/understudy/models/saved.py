@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from collections.abc import Callable, Mapping
+from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 import lightgbm as lgb
 import msgspec
@@ -13,6 +18,7 @@ from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
 from understudy.models.recipes import Fitted
 
+EPOCH = (1980, 1, 1, 0, 0, 0)
 TRUSTED = (
     "sklearn.tree._tree.Tree",
     "lightgbm.sklearn.LGBMClassifier",
@@ -52,8 +58,47 @@ def save_fitted(fitted: Fitted) -> dict[str, bytes]:
     )
     files = {"member.json": msgspec.json.encode(member)}
     if isinstance(fitted.estimator, lgb.Booster):
-        return files | {"model.txt": fitted.estimator.model_to_string(num_iteration=-1).encode()}
-    return files | {"model.skops": skops.io.dumps(fitted.estimator)}
+        text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", fitted.estimator.model_to_string())
+        return files | {"model.txt": text.encode()}  # the trees do not depend on the threads that grew them
+    return files | {"model.skops": repeatable(skops.io.dumps(fitted.estimator))}
+
+
+def repeatable(data: bytes) -> bytes:
+    """A skops file whose bytes depend on the model alone, so that a version trained twice has one digest.
+
+    skops calls objects and arrays by their addresses in memory, and notes the time; here they are numbered in the
+    order of the schema, and the time is that from which zip files count.
+    """
+    with ZipFile(io.BytesIO(data)) as written:
+        schema = json.loads(written.read("schema.json"))
+        names: dict[str, str] = {}
+        numbered(schema, {}, names)
+        parts = {new: written.read(old) for old, new in names.items()}
+    parts["schema.json"] = json.dumps(schema).encode()
+    with io.BytesIO() as file:
+        with ZipFile(file, "w") as again:
+            for name, body in parts.items():
+                again.writestr(ZipInfo(name, EPOCH), body)
+        return file.getvalue()
+
+
+def numbered(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:
+    """Number the objects and the files of a skops schema in place, in the order of their first appearance.
+
+    >>> numbers, names = {}, {}
+    >>> node = {"__id__": 140213, "content": [{"__id__": 99, "file": "99.npy"}, {"__id__": 140213}]}
+    >>> numbered(node, numbers, names)
+    >>> node
+    {'__id__': 1, 'content': [{'__id__': 2, 'file': '1.npy'}, {'__id__': 1}]}
+    """
+    if isinstance(node, dict):
+        if isinstance(node.get("__id__"), int):
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
+        if isinstance(node.get("file"), str):
+            ending = node["file"].rpartition(".")[2]
+            node["file"] = names.setdefault(node["file"], f"{len(names) + 1}.{ending}")
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        numbered(part, numbers, names)
 
 
 def load_fitted(files: Mapping[str, bytes]) -> Callable[[np.ndarray], np.ndarray]:

@@ -15,6 +15,7 @@ import optuna
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
 from understudy.models.recipes import RECIPES, Effort, Fitted, Params, Recipe, Rows
+from understudy.models.steady import STEADY
 
 PRUNE_MARGIN = 1.05
 """A trial whose first folds are more than 5 % worse than the best trial's same folds is stopped."""
@@ -302,56 +303,70 @@ def attempt(
 
 
 def cross_validate(recipe: Recipe, params: Params, n: int, progress: _Progress, began: float) -> _Attempt:
-    """Fit and judge a setting fold by fold, until it fails, is clearly worse than the best, or time runs out."""
-    folds, race, effort = progress.folds, progress.race, progress.race.effort
-    alone = Effort(effort.seed, threads=1)
+    """Fit and judge a setting fold by fold, until it fails, is clearly worse than the best, or time runs out.
+
+    As many folds run side by side as there are threads, but they are told one after the other and what comes after the
+    end is dropped: a trial is the same on any number of threads.
+    """
+    folds, race = progress.folds, progress.race
+    together, alone = race.effort.threads, Effort(race.effort.seed, threads=1)
     done = _Attempt(np.full((n, folds[0].rows.n_classes or 1), np.nan))
-    try:
-        for start in range(0, len(folds), effort.threads):
-            together = folds[start : start + effort.threads]
-            for fold, judged in zip(
-                together, race.map(lambda fold: judge(recipe, params, fold, alone), together), strict=True
-            ):
-                done.oof[fold.positions] = judged.scores
-                done.scores.append(judged.loss)
-                done.judged += len(fold.y)
-                done.rounds.append(judged.rounds)
-                done.notes |= {judged.note} - {""}
-            number = len(done.scores)
-            if number == len(folds) or progress.best is None:
-                continue
-            if done.judged >= FEWEST_JUDGED and hopeless(done.scores, progress.best):
+    for start in range(0, len(folds), together):
+        some = folds[start : start + together]
+        for fold, judged in zip(some, race.map(lambda fold: judge(recipe, params, fold, alone), some), strict=True):
+            add_fold(done, fold, judged)
+            if done.state == "complete" and len(done.scores) < len(folds) and hopeless(done, progress.best):
                 done.state = "pruned"
-                break
-            if progress.left() < (race.elapsed() - began) / number * effort.threads:
-                done.state, done.error = "pruned", f"the time ran out after {number} of {len(folds)} folds"
-                break
-    except ModelError as caught:
-        done.state, done.error = "failed", caught.message
-    except MemoryError as caught:
-        done.state, done.error = "failed", f"it needs more memory than there is ({caught})"
+            if done.state != "complete":
+                return done
+        number = len(done.scores)
+        spent = race.elapsed() - began
+        if number < len(folds) and progress.best and progress.left() < spent / number * together:
+            done.state, done.error = "pruned", f"the time ran out after {number} of {len(folds)} folds"
+            return done
     return done
 
 
 class _Judged(NamedTuple):
-    """What one fold showed."""
+    """What one fold showed: scores, loss and rounds, or an error."""
 
     scores: np.ndarray
     loss: float
-    rounds: int
-    note: str
+    rounds: int = 0
+    note: str = ""
+    error: str = ""
 
 
 def judge(recipe: Recipe, params: Params, fold: Fold, effort: Effort) -> _Judged:
     """Fit a setting on one fold, and judge it on the rows that were left out."""
-    fitted = recipe.fit(params, fold.rows, effort)
-    scores = fitted.raw(fold.X)
-    return _Judged(scores, finite(loss(fold.rows.kind, fold.y, scores)), fitted.rounds, fitted.note)
+    try:
+        with STEADY:
+            fitted = recipe.fit(params, fold.rows, effort)
+            scores = fitted.raw(fold.X)
+        return _Judged(scores, finite(loss(fold.rows.kind, fold.y, scores)), fitted.rounds, fitted.note)
+    except ModelError as caught:
+        return _Judged(np.empty(0), math.nan, error=caught.message)
+    except MemoryError as caught:
+        return _Judged(np.empty(0), math.nan, error=f"it needs more memory than there is ({caught})")
 
 
-def hopeless(scores: list[float], best: Trial) -> bool:
-    """Whether the folds so far are clearly worse than the same folds of the best trial."""
-    return sum(scores) > PRUNE_MARGIN * sum(best.fold_scores[: len(scores)])
+def add_fold(done: _Attempt, fold: Fold, judged: _Judged) -> None:
+    """Note what one fold showed."""
+    if judged.error:
+        done.state, done.error = "failed", judged.error
+        return
+    done.oof[fold.positions] = judged.scores
+    done.scores.append(judged.loss)
+    done.judged += len(fold.y)
+    done.rounds.append(judged.rounds)
+    done.notes |= {judged.note} - {""}
+
+
+def hopeless(done: _Attempt, best: Trial | None) -> bool:
+    """Whether the folds so far hold enough rows and are clearly worse than the same folds of the best trial."""
+    if best is None or done.judged < FEWEST_JUDGED:
+        return False
+    return sum(done.scores) > PRUNE_MARGIN * sum(best.fold_scores[: len(done.scores)])
 
 
 def finite(score: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import msgspec
 import vl_convert
 
 from understudy.evaluation.report import Report
@@ -65,8 +66,8 @@ def coverage_chart(report: Report) -> str:
     line = base.mark_line(color=MODEL, strokeWidth=2.5).encode(y=y)
     limit = alt.Chart(values([{"e": report.max_error}]))
     rule = limit.mark_rule(color=LIMIT, strokeDash=[6, 4], strokeWidth=1.5).encode(y=y)
-    label = alt.Chart(values([{"e": report.max_error, "c": 0.01, "t": f"max_error {report.max_error:.0%}"}]))
-    text = label.mark_text(align="left", dy=-7, color=LIMIT, fontSize=11).encode(x=x, y=y, text="t:N")
+    label = alt.Chart(values([{"e": report.max_error, "c": 1, "t": f"max_error {report.max_error:.1%}"}]))
+    text = label.mark_text(align="right", dy=9, color=LIMIT, fontSize=11).encode(x=x, y=y, text="t:N")
     last = points[-1]
     said = f"Answering all cases, {last.error:.1%} are wrong; the line falls as only the surest are answered."
     return drawn((band + line + rule + text).properties(width=WIDTH, height=HEIGHT), said)
@@ -98,24 +99,39 @@ def score_chart(report: Report) -> str:
     edges = evaluation.edges
     if report.kind == "regression":
         return heat_chart(report)
-    rows = [
-        {"a": edges[i], "b": edges[i + 1], "s": n / max(1, sum(counts)), "label": report.labels[label]}
-        for label, counts in enumerate(evaluation.histogram)
+    rows: list[dict[str, Any]] = [
+        {"a": edges[i], "b": edges[i + 1], "s": side * n / max(1, sum(counts)), "label": report.labels[label]}
+        for label, (side, counts) in enumerate(zip((-1, 1), evaluation.histogram, strict=True))
         for i, n in enumerate(counts)
     ]
+    top = 1.1 * max(abs(row["s"]) for row in rows)
+    scale = alt.Scale(domain=[-top, top], nice=False)
     x = alt.X("a:Q", **percent_axis(f"probability of {report.labels[1]}", scale=alt.Scale(domain=[0, 1])), bin="binned")
-    color = alt.Color(
-        "label:N",
-        title=None,
-        scale=alt.Scale(domain=list(report.labels), range=[OTHER, MODEL]),
-        legend=alt.Legend(orient="top"),
+    axis = alt.Axis(labelExpr="format(abs(datum.value), '.0%')", tickCount=6)
+    y = alt.Y("s:Q", stack=None, title="share of the cases with this truth", scale=scale, axis=axis)
+    color = alt.Color("label:N", legend=None, scale=alt.Scale(domain=list(report.labels), range=[OTHER, MODEL]))
+    bars = alt.Chart(values(rows)).mark_bar(opacity=0.85).encode(x=x, x2="b:Q", y=y, color=color)
+    named = [
+        {"c": 0.5, "s": side * top * 0.93, "t": f"{arrow} truth: {short(name)}", "label": name}
+        for side, arrow, name in zip((-1, 1), "▼▲", report.labels, strict=True)
+    ]
+    text = alt.Chart(values(named)).mark_text(fontSize=12, fontWeight="bold")
+    text = text.encode(
+        x=alt.X("c:Q", scale=alt.Scale(domain=[0, 1])), y=alt.Y("s:Q", scale=scale), text="t:N", color=color
     )
-    chart = alt.Chart(values(rows)).mark_bar(opacity=0.6).encode(x=x, x2="b:Q", color=color)
-    chart = chart.encode(y=alt.Y("s:Q", stack=None, **percent_axis("share of the cases with this truth")))
+    zero = (
+        alt.Chart(values([{"s": 0}])).mark_rule(color="currentColor", opacity=0.5).encode(y=alt.Y("s:Q", scale=scale))
+    )
     said = (
-        f"The probabilities of {report.labels[1]}, for cases whose truth is {report.labels[0]} and {report.labels[1]}."
+        f"The probabilities of {report.labels[1]}, for cases whose truth is {report.labels[1]} upwards, "
+        f"and {report.labels[0]} downwards."
     )
-    return drawn(chart.properties(width=WIDTH, height=HEIGHT), said)
+    return drawn((bars + zero + text).properties(width=WIDTH, height=HEIGHT), said)
+
+
+def short(text: str, most: int = 30) -> str:
+    """A text that fits into a chart."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def heat_chart(report: Report) -> str:
@@ -141,6 +157,23 @@ def heat_chart(report: Report) -> str:
     )
     diagonal = alt.Chart(values([{"a": edges[0], "c": edges[0]}, {"a": edges[-1], "c": edges[-1]}]))
     ideal = diagonal.mark_line(color=LIMIT, strokeDash=[4, 4]).encode(x="a:Q", y="c:Q")
-    metrics = report.evaluation.metrics
-    said = f"Predicted against true {report.target}; R² is {metrics['r2'].estimate:.3f}."
+    r2 = report.evaluation.metrics.get("r2")
+    said = f"Predicted against true {report.target}{'' if r2 is None else f'; R² is {r2.estimate:.3f}'}."
     return drawn((chart + ideal).properties(width=WIDTH, height=HEIGHT), said)
+
+
+def residual_chart(report: Report) -> str:
+    """How far it is off, along its predictions."""
+    rows = [msgspec.structs.asdict(one) for one in report.evaluation.residuals]
+    base = alt.Chart(values(rows)).encode(x=alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False)))
+    title = "truth minus prediction"
+    wide = base.mark_area(color=MODEL, opacity=0.16).encode(y=alt.Y("q05:Q", title=title), y2="q95:Q")
+    half = base.mark_area(color=MODEL, opacity=0.3).encode(y=alt.Y("q25:Q", title=title), y2="q75:Q")
+    middle = base.mark_line(color=MODEL, strokeWidth=2.5, point=False).encode(y=alt.Y("q50:Q", title=title))
+    zero = alt.Chart(values([{"z": 0}])).mark_rule(color=LIMIT, strokeDash=[4, 4]).encode(y=alt.Y("z:Q", title=title))
+    widest = max(rows, key=lambda row: row["q95"] - row["q05"])
+    said = (
+        f"Nine in ten truths lie between {widest['q05']:.4g} and {widest['q95']:.4g} of the prediction where it is "
+        f"least sure, around {widest['predicted']:.4g}."
+    )
+    return drawn((wide + half + middle + zero).properties(width=WIDTH, height=HEIGHT), said)

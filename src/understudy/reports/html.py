@@ -7,12 +7,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from understudy.core.evidence import Evidence
 from understudy.evaluation.measures import METRICS
 from understudy.evaluation.report import Report
+from understudy.evaluation.words import bounds, estimate
 from understudy.reports import charts
 
 WORST_CONFUSIONS = 12
+LARGEST_MATRIX = 6
 MARKS = {"pass": "✓", "warn": "!", "fail": "✕"}
 
 
@@ -35,6 +36,9 @@ def render(report: Report) -> str:
         coverage=Markup(charts.coverage_chart(report)),  # noqa: S704  our own drawing, its texts are escaped
         reliability=Markup(charts.reliability_chart(report)),  # noqa: S704
         scores=Markup(charts.score_chart(report)) if two else None,  # noqa: S704
+        residuals=Markup(charts.residual_chart(report)) if report.evaluation.residuals else None,  # noqa: S704
+        matrix=len(report.labels) <= LARGEST_MATRIX,
+        goal=goal_row(report),
         confusion=confusion_rows(report),
         leaderboard=sorted(
             (trial for trial in report.leaderboard if trial["state"] == "complete"), key=lambda trial: trial["score"]
@@ -45,7 +49,7 @@ def render(report: Report) -> str:
 def environment() -> Environment:
     """Templates of this package, with every value escaped."""
     made = Environment(loader=PackageLoader("understudy.reports"), autoescape=True, undefined=StrictUndefined)
-    made.filters |= {"figure": figure, "bounds": bounds, "whole": whole, "percent": percent}
+    made.filters |= {"figure": figure, "bounds": bounds, "estimate": estimate, "whole": whole, "percent": percent}
     return made
 
 
@@ -56,11 +60,6 @@ def figure(value: float) -> str:
     ('0.9234', '46,124')
     """
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def bounds(evidence: Evidence) -> str:
-    """An interval."""
-    return f"{figure(evidence.lower)} to {figure(evidence.upper)}"
 
 
 def whole(value: int) -> str:
@@ -97,6 +96,16 @@ def metric_rows(report: Report) -> list[dict[str, Any]]:
     ]
 
 
+def goal_row(report: Report) -> dict[str, Any]:
+    """The metric that the version and the baseline are compared by, with both."""
+    baseline = report.evaluation.baseline
+    return {
+        "title": METRICS[baseline.metric].title,
+        "model": report.evaluation.metrics[baseline.metric],
+        "baseline": baseline.metrics[baseline.metric],
+    }
+
+
 def best_coverage(report: Report) -> dict[str, float] | None:
     """The largest share of cases at which the error's upper bound keeps the limit, or None where there is no such."""
     able = [point for point in report.evaluation.coverage if point.upper <= report.max_error]
@@ -104,14 +113,14 @@ def best_coverage(report: Report) -> dict[str, float] | None:
 
 
 def confusion_rows(report: Report) -> list[dict[str, Any]]:
-    """For each truth what was answered; of many classes only the most frequent confusions."""
+    """For each truth what was answered; of many classes only the most frequent mistakes."""
     cells = report.evaluation.confusion
     pairs: list[dict[str, Any]] = [
         {"truth": report.labels[i], "answer": report.labels[j], "n": n, "share": n / max(1, sum(row)), "right": i == j}
         for i, row in enumerate(cells)
         for j, n in enumerate(row)
     ]
-    if len(report.labels) <= 2:
+    if len(report.labels) <= LARGEST_MATRIX:
         return pairs
     wrong = sorted((pair for pair in pairs if not pair["right"] and pair["n"]), key=lambda pair: -pair["n"])
     return wrong[:WORST_CONFUSIONS]
