@@ -165,6 +165,7 @@ def inspect(origin: Origin, form: str, data: Dataset) -> tuple[Adopted, dict[str
         inputs, classes = named or inputs, own or classes
     elif form == "scores":
         inputs = (origin.source,)
+        check_scores(origin.source, data)
     endpoint = None
     if form == "endpoint":
         endpoint = origin.endpoint or Endpoint(url=origin.source)
@@ -178,6 +179,18 @@ def inspect(origin: Origin, form: str, data: Dataset) -> tuple[Adopted, dict[str
     )
     check_fits(adopted, used)
     return adopted, files | {"adopted.json": msgspec.json.encode(adopted)}
+
+
+def check_scores(name: str, data: Dataset) -> None:
+    """A column of scores is there in every row, and between 0 and 1 where it stands for a probability."""
+    column = next((column for column in data.contract.used if column.name == name), None)
+    if column is None or column.low is None or column.high is None or column.nullable:
+        raise InputError(f"The column {name!r} is no score: it must be a number that varies and is never missing.")
+    if data.answers.labels and not 0 <= column.low <= column.high <= 1:
+        raise InputError(
+            f"The scores in {name!r} go from {column.low:g} to {column.high:g}, and are no probabilities.",
+            hint="Give a column between 0 and 1, for example the score divided by its maximum.",
+        )
 
 
 def described(form: str, model: bytes, used: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

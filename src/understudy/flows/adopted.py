@@ -85,8 +85,14 @@ def open_adopted(adopted: Adopted, files: Mapping[str, bytes]) -> Raw:
         endpoint = adopted.endpoint
         predict = lambda frame: ask(endpoint, frame.select(adopted.inputs))  # noqa: E731
     else:
-        predict = lambda frame: frame[adopted.inputs[0]].cast(pl.Float64).to_numpy()  # noqa: E731
+        predict = lambda frame: column_scores(frame, adopted)  # noqa: E731
     return lambda frame: as_scores(predict(frame), adopted)
+
+
+def column_scores(frame: pl.DataFrame, adopted: Adopted) -> np.ndarray:
+    """A column of scores; probabilities beyond 0 and 1 are taken to the nearer end, and are strange anyway."""
+    values = frame[adopted.inputs[0]].cast(pl.Float64).to_numpy()
+    return np.clip(values, 0.0, 1.0) if adopted.labels else values
 
 
 def onnx_function(session: ort.InferenceSession, adopted: Adopted) -> Callable[[pl.DataFrame], Any]:

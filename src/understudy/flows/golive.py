@@ -290,6 +290,7 @@ def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: in
         hard=today.hard,
         tolerance=task.decision.tolerance,
         inside=inside,
+        groups=None if data.groups is None else data.groups[test],
     )
     return evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=seed)
 
