@@ -35,7 +35,7 @@ def test_a_value_that_could_start_a_formula_gets_an_apostrophe(tmp_path: Path) -
 def test_no_cell_starts_a_formula_unless_it_is_a_number(values: list[str]) -> None:
     for cell in safe_cells(pl.DataFrame({"value": values}, schema={"value": pl.String}))["value"]:
         if cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-            assert cell.lstrip("+-").replace(".", "").replace("e", "").replace("E", "").strip("+-").isdigit()
+            float(cell)  # raises where it is no number
 
 
 def test_names_and_numbers_stay_as_they_are() -> None:

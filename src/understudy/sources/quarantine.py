@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 FORMULA = r"^[=+\-@\t\r]"
-NUMBER = r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def safe_cells(frame: pl.DataFrame) -> pl.DataFrame:
