@@ -1,13 +1,19 @@
 """What several rooms' tests share: invented tables with known answers, and a workspace that has been run once."""
 
+import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import polars as pl
 import pytest
 
 import understudy
 from understudy.flows.golive import RunResult
+
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 LEVELS = ("north", "south", "east", "west")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from understudy.cli.options import (
+    After,
     AsJson,
     Data,
     Drop,
@@ -15,6 +16,7 @@ from understudy.cli.options import (
     Kind,
     Name,
     Positive,
+    Question,
     Separator,
     Time,
     Workspace,
@@ -33,8 +35,10 @@ def init(
     name: Name = None,
     time: Time = None,
     drop: Drop = None,
+    after: After = None,
     kind: Kind = None,
     positive: Positive = None,
+    question: Question = None,
     separator: Separator = None,
     encoding: Encoding = None,
     json: AsJson = False,
@@ -43,7 +47,14 @@ def init(
 
     Every key of the file is commented and can be edited; what is proposed from the data says why.
     """
-    told = told_of(kind=kind, positive=positive, time=time, drop=split_names(drop))
+    told = told_of(
+        kind=kind,
+        positive=positive,
+        time=time,
+        question=question,
+        drop=split_names(drop),
+        after=split_names(after),
+    )
     options = CsvOptions(separator=separator, encoding=encoding)
     file = init_flow(data, target=target, name=name, workspace=workspace, csv=options, **told)
     if json:

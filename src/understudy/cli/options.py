@@ -33,6 +33,10 @@ Drop = Annotated[
     list[str] | None,
     typer.Option("--drop", help="Columns to leave out; repeat or separate by commas.", metavar="COLUMNS"),
 ]
+After = Annotated[
+    list[str] | None, typer.Option("--after", help="Columns known only afterwards; as --drop.", metavar="COLUMNS")
+]
+Question = Annotated[str | None, typer.Option("--question", help="What is asked, for people.")]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of everything random.")]
 Separator = Annotated[str | None, typer.Option("--separator", help="The CSV separator; detected by default.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="The CSV encoding; detected by default.")]

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from understudy.cli.options import (
+    After,
     AsJson,
     Data,
     Drop,
@@ -16,6 +17,7 @@ from understudy.cli.options import (
     Kind,
     Name,
     Positive,
+    Question,
     Seed,
     Separator,
     Target,
@@ -44,12 +46,10 @@ def run(
     seed: Seed = 0,
     time: Time = None,
     drop: Drop = None,
-    after: Annotated[
-        list[str] | None, typer.Option("--after", help="Columns known only afterwards; as --drop.", metavar="COLUMNS")
-    ] = None,
+    after: After = None,
     kind: Kind = None,
     positive: Positive = None,
-    question: Annotated[str | None, typer.Option("--question", help="What is asked, for people.")] = None,
+    question: Question = None,
     separator: Separator = None,
     encoding: Encoding = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say at each step what was done and why.")] = False,

@@ -4,9 +4,10 @@
 
     UnderstudyError              what happened, and the way out
     ├── InputError               something that the user gave is wrong
-    │   ├── TaskFileError        faults in a task file, all at once
     │   ├── DataError            a file or table cannot be used
-    │   └── ContractError        rows break the contract, every fault at once
+    │   └── FaultyInputError     several things at once, each a fault
+    │       ├── TaskFileError    faults in a task file
+    │       └── ContractError    rows break the contract
     ├── ModelError               a model cannot be loaded, trained, compiled or called
     ├── StoreError               the store or an artifact is missing, damaged or too new
     └── MissingExtraError        an optional library is not installed
