@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 
 from understudy.core.canonical import digest
 from understudy.core.errors import InputError, StoreError
-from understudy.core.nouns import Level, Move
+from understudy.core.nouns import Deployment, Level, Move
 from understudy.store.artifacts import open_artifacts
 from understudy.store.database import Store, open_store
 from understudy.store.events import append_event, first_broken_event, read_events
@@ -46,7 +46,7 @@ def record(name: str, at: int = 1) -> VersionRecord:
 
 def saved(store: Store, body: bytes = b"[task]") -> int:
     with store.writing() as connection:
-        return save_task(connection, "late", body, secret=b"s" * 32, actor="ann", at=1)
+        return save_task(connection, "late", body, secret=b"s" * 32, actor="ann", at=1)[0]
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_what_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("this is no database at all " * 50)
     with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
         open_store(f"sqlite:///{tmp_path}/x.db")
-    with pytest.raises(InputError, match=r"postgresql://ann:[*]{3}@host/db is not supported"):
-        open_store("postgresql://ann:secret@host/db")
+    with pytest.raises(InputError, match=r"mysql://ann:[*]{3}@host/db is not supported"):
+        open_store("mysql://ann:secret@host/db")
     with pytest.raises(InputError, match="'nonsense' cannot be read"):
         open_store("nonsense")
 
@@ -109,7 +109,11 @@ def test_a_version_is_found_by_its_beginning_by_latest_and_by_champion(store: St
         assert register(connection, number, first, actor="ann")
         assert register(connection, number, second, actor="ann")
         assert not register(connection, number, first, actor="ann")
-        move = Move(kind="shadow", level=Level.SHADOW, champion=first.version, reasons=("all checks passed",))
+        move = Move(
+            kind="shadow",
+            to=Deployment(level=Level.SHADOW, champion=first.version),
+            reasons=("all checks passed",),
+        )
         move_to(connection, number, move, actor="ann", at=3)
     with store.reading() as connection:
         assert list_versions(connection, number) == [second, first]

@@ -8,6 +8,11 @@
     │   └── FaultyInputError     several things at once, each a fault
     │       ├── TaskFileError    faults in a task file
     │       └── ContractError    rows break the contract
+    ├── NotFoundError            there is no such task, case or version
+    ├── ConflictError            it contradicts what has been recorded
+    ├── ErasedError              it was erased, at a person's request or by age
+    ├── DeniedError              the caller may not do this
+    ├── BusyError                not now: try again after a while
     ├── ModelError               a model cannot be loaded, trained, compiled or called
     ├── StoreError               the store or an artifact is missing, damaged or too new
     └── MissingExtraError        an optional library is not installed
@@ -83,6 +88,26 @@ class DataError(InputError):
 
 class ContractError(FaultyInputError):
     """Rows break the contract; every fault is listed."""
+
+
+class NotFoundError(UnderstudyError):
+    """There is no such task, case or version."""
+
+
+class ConflictError(UnderstudyError):
+    """It contradicts what has been recorded."""
+
+
+class ErasedError(UnderstudyError):
+    """It was erased, at a person's request or by age."""
+
+
+class DeniedError(UnderstudyError):
+    """The caller may not do this."""
+
+
+class BusyError(UnderstudyError):
+    """Not now: try again after a while."""
 
 
 class ModelError(UnderstudyError):

@@ -19,14 +19,109 @@ class Level(enum.StrEnum):
     PARTIAL = "partial"
     FULL = "full"
 
+    @property
+    def height(self) -> int:
+        """How far up the ladder it stands: 0 for `human`, 4 for `full`."""
+        return list(Level).index(self)
+
+
+class Decider(enum.StrEnum):
+    """Who decided a case."""
+
+    MODEL = "model"
+    PERSON = "person"
+    RULE = "rule"
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides now.
+
+    Attributes
+    ----------
+    revision : int
+        Counts the moves of a task; a case is decided under the revision that its own transaction read.
+    level : Level
+    champion : str
+        The version that answers; empty where there is none.
+    challengers : tuple of str
+        Versions that predict silently beside it.
+    thresholds : dict of float
+        By answer, the confidence from which the model may give it by itself; answers that are not there, it may not
+        give. For numbers the one key is `*`.
+    strange_limit, audit_rate, blind_rate : float
+    paused : bool
+        Whether automation has been stopped by hand.
+    task_revision : int
+        The revision of the task file that holds.
+    epoch : int
+        Counts the frozen configurations within which evidence adds up.
+    """
+
+    revision: int = 0
+    level: Level = Level.HUMAN
+    champion: str = ""
+    challengers: tuple[str, ...] = ()
+    thresholds: dict[str, float] = {}
+    strange_limit: float = 1.0
+    audit_rate: float = 1.0
+    blind_rate: float = 1.0
+    paused: bool = False
+    task_revision: int = 0
+    epoch: int = 0
+
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of level or champion, with its reasons in words and numbers."""
+    """A change of the deployment, with its reasons in words and numbers.
+
+    Attributes
+    ----------
+    kind : str
+        What it is: `shadow`, `step_up`, `step_down`, `override`, `pause`, `resume`, `rollback`, `applied`, …
+    to : Deployment
+        What is deployed afterwards; its revision is given when it is made.
+    reasons : tuple of str
+    """
 
     kind: str
-    level: Level
-    champion: str
+    to: Deployment
     reasons: tuple[str, ...]
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did with a case.
+
+    Attributes
+    ----------
+    seq, case_seq : int
+    user : str
+    kind : {"decide", "audit", "caller", "overdue"}
+        Whether a reviewer decided it, audited it, the caller's own people did, or the rules because it was overdue.
+    action : {"decide", "skip", "undo"}
+    value : str, optional
+        The answer that was given.
+    blind : bool
+        Whether nothing of the model was shown.
+    shown_version : str, optional
+        Whose suggestion was shown.
+    note : str, optional
+    opened_at, at : int
+        When it was opened and when it was done, in microseconds since 1970 UTC.
+    supersedes : int, optional
+        The record that no longer holds.
+    """
+
+    seq: int
+    case_seq: int
+    user: str
+    kind: str
+    action: str
+    value: str | None
+    blind: bool
+    shown_version: str | None
+    note: str | None
+    opened_at: int | None
+    at: int
+    supersedes: int | None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

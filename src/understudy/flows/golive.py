@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from understudy.autonomy.ladder import under
 from understudy.core.canonical import canonical, digest
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
@@ -407,15 +408,20 @@ def register_version(
     )
     with work.store.writing() as connection:
         body = work.task_file(task.name).read_bytes()
-        number = save_task(connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now)
+        number, revision = save_task(
+            connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now
+        )
         rows = sum(report.rows.values())
         keep_snapshot(connection, number, digest=occasion.snapshot, source=occasion.source, rows=rows, at=now)
         register(connection, number, record, actor=occasion.actor)
         deployed = current(connection, number)
-        if fine and (deployed is None or deployed.level in (Level.HUMAN, Level.SHADOW)):
-            move = Move(kind="shadow", level=Level.SHADOW, champion=version.digest, reasons=shadow_reasons(report))
+        if fine and deployed.level in (Level.HUMAN, Level.SHADOW):
+            to = msgspec.structs.replace(
+                under(task, deployed, revision), level=Level.SHADOW, champion=version.digest, epoch=deployed.epoch + 1
+            )
+            move = Move(kind="shadow", to=to, reasons=shadow_reasons(report))
             deployed = move_to(connection, number, move, actor=occasion.actor, at=now)
-    return Level.HUMAN if deployed is None else deployed.level
+    return deployed.level
 
 
 def shadow_reasons(report: Report) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
         deployed = current(connection, number)
         return Listing(
             task=task,
-            level="human" if deployed is None else deployed.level.value,
-            champion="" if deployed is None else deployed.champion,
+            level=deployed.level.value,
+            champion=deployed.champion,
             versions=tuple(list_versions(connection, number)),
         )
 

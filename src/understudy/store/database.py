@@ -17,9 +17,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from understudy.core.errors import InputError, StoreError
+from understudy.core.errors import BusyError, InputError, StoreError
+from understudy.core.extras import require
+from understudy.store.schema import numbers
 
 BUSY_MILLISECONDS = 30_000
+LOCK_SPACE = 0x5553
+"""Sets our advisory locks apart from those of other programs in the same database."""
+
+URL_HINT = "Write sqlite:///PATH or postgresql://USER@HOST/DATABASE."
 
 
 @dataclass(frozen=True)
@@ -28,17 +34,69 @@ class Store:
 
     engine: sa.Engine
 
+    @property
+    def single(self) -> bool:
+        """Whether one process at a time may serve it: SQLite's writers wait for each other too long."""
+        return self.engine.dialect.name == "sqlite"
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection that only reads."""
-        with self.engine.connect() as connection:
+        with translated(self.engine), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that holds the write lock from its start; all of it is kept, or nothing."""
-        with self.engine.connect().execution_options(understudy_writes=True) as connection, connection.begin():
-            yield connection
+        """A transaction; all of it is kept, or nothing. SQLite's holds the write lock from its start.
+
+        Raises
+        ------
+        BusyError
+            The store cannot be reached, is full, or stays locked; nothing was written, or it is not known whether.
+        """
+        with translated(self.engine), self.engine.connect() as connection:
+            writer = connection.execution_options(understudy_writes=True)
+            with writer.begin():
+                yield writer
+
+
+@contextmanager
+def translated(engine: sa.Engine) -> Iterator[None]:
+    """What goes wrong with the database itself, as an error that says what to do."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise BusyError(
+            f"The store {engine.url.render_as_string(hide_password=True)} cannot do this now: {reason}.",
+            hint="Check that it runs, is reachable and has space, and try again.",
+        ) from error
+
+
+def lock_task(connection: sa.Connection, task: int, *, shared: bool = False) -> None:
+    """Let decisions (`shared`) wait for moves and moves for decisions, until the transaction ends.
+
+    PostgreSQL's advisory locks queue fairly; SQLite's write transactions exclude each other anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        kind = "_shared" if shared else ""
+        statement = sa.text(f"SELECT pg_advisory_xact_lock{kind}(:space, :task)")
+        connection.execute(statement, {"space": LOCK_SPACE, "task": task})
+
+
+def take_numbers(connection: sa.Connection, name: str, count: int) -> list[int]:
+    """The next `count` row numbers of a table, ascending; numbers of a transaction that fails may be lost.
+
+    Parameters
+    ----------
+    name : {"cases", "outcomes", "reviews"}
+    """
+    if connection.dialect.name == "postgresql":
+        statement = sa.text("SELECT nextval(CAST(:name AS regclass)) FROM generate_series(1, :count)")
+        return sorted(connection.execute(statement, {"name": f"{name}_seq", "count": count}).scalars())
+    taken = numbers.update().where(numbers.c.name == name).values(last=numbers.c.last + count)
+    last = int(connection.execute(taken.returning(numbers.c.last)).scalar_one())
+    return list(range(last - count + 1, last + 1))
 
 
 def open_store(url: str) -> Store:
@@ -47,34 +105,41 @@ def open_store(url: str) -> Store:
     Parameters
     ----------
     url : str
-        A SQLAlchemy URL, such as `sqlite:///path/store.db`.
+        A SQLAlchemy URL, such as `sqlite:///path/store.db` or `postgresql://user@host/database`.
 
     Raises
     ------
     InputError
         The URL names no database that is supported.
+    MissingExtraError
+        It is PostgreSQL, and its driver is not installed.
     StoreError
         The database cannot be opened, is none, or was written by a newer Understudy.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise InputError(f"The store's URL {url!r} cannot be read.", hint="Write sqlite:///PATH.") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise InputError(
-            f"The store {parsed.render_as_string(hide_password=True)} is not supported.", hint="Write sqlite:///PATH."
-        )
-    engine = sqlite_engine(parsed)
+        raise InputError(f"The store's URL {url!r} cannot be read.", hint=URL_HINT) from error
+    if parsed.get_backend_name() not in ENGINES:
+        raise InputError(f"The store {parsed.render_as_string(hide_password=True)} is not supported.", hint=URL_HINT)
+    name = parsed.render_as_string(hide_password=True) if parsed.host else parsed.database or "the store"
+    engine = ENGINES[parsed.get_backend_name()](parsed)
     try:
-        with engine.connect() as connection:
-            upgrade(connection, parsed.database or "the store")
+        with engine.connect() as connection, upgrade_lock(connection):
+            upgrade(connection, name)
     except (DBAPIError, OSError) as error:
-        reason = getattr(error, "orig", error)
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StoreError(
-            f"The store {parsed.database} cannot be opened: {reason}.",
+            f"The store {name} cannot be opened: {reason}.",
             hint="Check that it is a database of Understudy and that you may write there.",
         ) from error
     return Store(engine)
+
+
+def postgres_engine(url: sa.URL) -> sa.Engine:
+    """PostgreSQL through psycopg 3; a connection that has died in the pool is noticed before it is used."""
+    require("psycopg", extra="postgres")
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, max_overflow=8)
 
 
 def sqlite_engine(url: sa.URL) -> sa.Engine:
@@ -102,6 +167,9 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+ENGINES = {"sqlite": sqlite_engine, "postgresql": postgres_engine}
+
+
 def migrations(connection: sa.Connection) -> Config:
     """Alembic's settings for the scripts that are part of this package."""
     config = Config()
@@ -109,6 +177,22 @@ def migrations(connection: sa.Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+@contextmanager
+def upgrade_lock(connection: sa.Connection) -> Iterator[None]:
+    """Two processes that start together must not both upgrade; SQLite's own lock sees to that."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.execute(sa.text("SELECT pg_advisory_lock(:space, 0)"), {"space": LOCK_SPACE})
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:space, 0)"), {"space": LOCK_SPACE})
+        connection.commit()
 
 
 def upgrade(connection: sa.Connection, name: str) -> None:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from understudy.core.canonical import canonical
 from understudy.core.errors import StoreError
-from understudy.core.nouns import Level, Move
+from understudy.core.nouns import Deployment, Move
+from understudy.store.database import lock_task
 from understudy.store.events import append_event
 from understudy.store.schema import deployments, heads, models, snapshots
 
@@ -42,14 +43,6 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     beside: dict[str, str]
     at: int
-
-
-class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides now: the level, and the champion."""
-
-    revision: int
-    level: Level
-    champion: str
 
 
 def keep_snapshot(connection: sa.Connection, task: int, *, digest: str, source: str, rows: int, at: int) -> None:
@@ -99,10 +92,9 @@ def find_version(connection: sa.Connection, task: int, name: str) -> VersionReco
     if name == "latest":
         return versions[0]
     if name == "champion":
-        deployed = current(connection, task)
-        if deployed is None:
+        name = current(connection, task).champion
+        if not name:
             raise StoreError("The task has no champion: no version has passed its checks yet.")
-        name = deployed.champion
     found = [record for record in versions if record.version.startswith(name)]
     if len(found) == 1:
         return found[0]
@@ -111,25 +103,42 @@ def find_version(connection: sa.Connection, task: int, name: str) -> VersionReco
     raise StoreError(f"{what} {name!r} (versions: {known}).")
 
 
-def current(connection: sa.Connection, task: int) -> Deployment | None:
-    """What is deployed now, or None before the first move."""
-    head = connection.execute(sa.select(heads).where(heads.c.task == task)).one()
-    query = sa.select(deployments).where(deployments.c.task == task, deployments.c.revision == head.revision)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Deployment(revision=row.revision, level=Level(row.level), champion=row.champion)
+def current(connection: sa.Connection, task: int) -> Deployment:
+    """What is deployed now; before the first move, people decide."""
+    query = (
+        sa.select(deployments.c.body)
+        .join(heads, (heads.c.task == deployments.c.task) & (heads.c.revision == deployments.c.revision))
+        .where(deployments.c.task == task)
+    )
+    body = connection.execute(query).scalar_one_or_none()
+    return Deployment() if body is None else msgspec.json.decode(body, type=Deployment)
+
+
+def read_deployments(connection: sa.Connection, task: int) -> list[Deployment]:
+    """Everything that was ever deployed, the oldest first."""
+    query = sa.select(deployments.c.body).where(deployments.c.task == task).order_by(deployments.c.revision)
+    return [msgspec.json.decode(body, type=Deployment) for body in connection.execute(query).scalars()]
 
 
 def move_to(connection: sa.Connection, task: int, move: Move, *, actor: str, at: int) -> Deployment:
-    """Make a move: a new deployment, the head that points to it, and an event, in the caller's transaction."""
-    event = append_event(
-        connection, task, at=at, actor=actor, kind=f"moved.{move.kind}", body=msgspec.to_builtins(move)
-    )
-    head = connection.execute(sa.select(heads).where(heads.c.task == task)).one()
-    revision = head.revision + 1
+    """Make a move: a new deployment, the head that points to it, and an event, in the caller's transaction.
+
+    Waits for the decisions under way; once it is committed, no case is decided under the old deployment.
+    """
+    lock_task(connection, task)
+    revision = connection.execute(sa.select(heads.c.revision).where(heads.c.task == task)).scalar_one() + 1
+    deployed = msgspec.structs.replace(move.to, revision=revision)
+    body = {"reasons": move.reasons, "to": deployed}
+    event = append_event(connection, task, at=at, actor=actor, kind=f"moved.{move.kind}", body=body)
     connection.execute(
         deployments.insert().values(
-            task=task, revision=revision, level=move.level.value, champion=move.champion, event=event
+            task=task,
+            revision=revision,
+            level=deployed.level.value,
+            champion=deployed.champion,
+            body=canonical(deployed),
+            event=event,
         )
     )
     connection.execute(heads.update().where(heads.c.task == task).values(revision=revision))
-    return Deployment(revision=revision, level=move.level, champion=move.champion)
+    return deployed

@@ -1,6 +1,7 @@
-"""The tables. Rows are only ever added, except in `tasks` and `heads`; times are microseconds since 1970 UTC.
+"""The tables. Times are microseconds since 1970 UTC; JSON that is hashed is stored as the bytes that were hashed.
 
-JSON that is hashed is stored as the bytes that were hashed.
+Rows are only ever added, except in `tasks`, `heads`, `leases`, `tokens`, `sessions` and `numbers`, which change, in
+`inputs` and `snapshots`, whose content can be erased, and in `queue`, `claims` and `inbox`, which are work in progress.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ snapshots = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("rows", Whole, nullable=False),
     sa.Column("at", Whole, nullable=False),
+    sa.Column("purged_at", Whole),
 )
 
 models = sa.Table(
@@ -70,6 +72,7 @@ deployments = sa.Table(
     sa.Column("revision", sa.Integer, primary_key=True),
     sa.Column("level", sa.String(16), nullable=False),
     sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("event", Whole, nullable=False),
 )
 
@@ -94,4 +97,158 @@ events = sa.Table(
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Index(None, "kind", "at"),
+)
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), nullable=False),
+    sa.Column("id", sa.String(200), nullable=False),
+    sa.Column("received_at", Whole, nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("subject", sa.LargeBinary(32)),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("level", sa.String(16), nullable=False),
+    sa.Column("version", sa.String(64)),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("review_kind", sa.String(16), nullable=False),
+    sa.Column("review_propensity", sa.Float, nullable=False),
+    sa.Column("blind", sa.Boolean, nullable=False),
+    sa.Column("decision", sa.Text),
+    sa.Column("decided_by", sa.String(16)),
+    sa.Column("confidence", sa.Float),
+    sa.Column("strangeness", sa.Float),
+    sa.UniqueConstraint("task", "id"),
+    sa.Index(None, "task", "received_at"),
+    sa.Index(None, "task", "subject"),
+)
+
+inputs = sa.Table(
+    "inputs",
+    metadata,
+    sa.Column("seq", Whole, sa.ForeignKey("cases.seq"), primary_key=True, autoincrement=False),
+    sa.Column("salt", sa.LargeBinary(16)),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("erased_at", Whole),
+)
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("seq", Whole, sa.ForeignKey("cases.seq"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.String(64), primary_key=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("prediction", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("scores", sa.LargeBinary, nullable=False),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), nullable=False),
+    sa.Column("id", sa.String(200), nullable=False),
+    sa.Column("case_seq", Whole),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("observed_at", Whole),
+    sa.Column("received_at", Whole, nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("result", sa.String(16), nullable=False),
+    sa.Column("supersedes", Whole),
+    sa.Index(None, "task", "id", "seq"),
+)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), nullable=False),
+    sa.Column("case_seq", Whole, nullable=False),
+    sa.Column("user", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("blind", sa.Boolean, nullable=False),
+    sa.Column("shown_version", sa.String(64)),
+    sa.Column("note", sa.Text),
+    sa.Column("opened_at", Whole),
+    sa.Column("at", Whole, nullable=False),
+    sa.Column("supersedes", Whole),
+    sa.Index(None, "case_seq", "seq"),
+    sa.Index(None, "task", "user", "at"),
+)
+
+queue = sa.Table(
+    "queue",
+    metadata,
+    sa.Column("case_seq", Whole, sa.ForeignKey("cases.seq"), primary_key=True, autoincrement=False),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("due_at", Whole, nullable=False),
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("given", sa.Integer, nullable=False),
+    sa.Index(None, "task", "priority", "due_at"),
+)
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("case_seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("user", sa.String(200), primary_key=True),
+    sa.Column("opened_at", Whole, nullable=False),
+    sa.Column("expires_at", Whole, nullable=False),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), nullable=False),
+    sa.Index(None, "task"),
+)
+
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("last", Whole, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("fence", Whole, nullable=False),
+    sa.Column("expires_at", Whole, nullable=False),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("task", sa.String(64)),
+    sa.Column("created_at", Whole, nullable=False),
+    sa.Column("expires_at", Whole),
+    sa.Column("revoked_at", Whole),
+    sa.Index(None, "name"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("task", sa.String(64)),
+    sa.Column("created_at", Whole, nullable=False),
+    sa.Column("expires_at", Whole, nullable=False),
+    sa.Column("revoked_at", Whole),
 )

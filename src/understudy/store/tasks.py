@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import sqlalchemy as sa
 
 from understudy.core.canonical import digest
@@ -10,8 +11,10 @@ from understudy.store.events import append_event
 from understudy.store.schema import heads, task_revisions, tasks
 
 
-def save_task(connection: sa.Connection, name: str, body: bytes, *, secret: bytes, actor: str, at: int) -> int:
-    """Make a task known, or add a revision where its text differs from the last one, and return its number.
+def save_task(
+    connection: sa.Connection, name: str, body: bytes, *, secret: bytes, actor: str, at: int
+) -> tuple[int, int]:
+    """Make a task known, or add a revision where its text differs from the last one; its number and its revision.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def save_task(connection: sa.Connection, name: str, body: bytes, *, secret: byte
             task_revisions.c.task == task, task_revisions.c.revision == revision
         )
         if connection.execute(last).scalar_one() == digest(body):
-            return task
+            return task, revision
     connection.execute(
         task_revisions.insert().values(
             task=task, revision=revision + 1, body=body, digest=digest(body), by=actor, at=at
@@ -46,7 +49,27 @@ def save_task(connection: sa.Connection, name: str, body: bytes, *, secret: byte
     connection.execute(tasks.update().where(tasks.c.task == task).values(revision=revision + 1))
     change = {"revision": revision + 1, "digest": digest(body)}
     append_event(connection, task, at=at, actor=actor, kind="task.saved", body=change)
-    return task
+    return task, revision + 1
+
+
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as the store knows it: its number, its secret for keyed draws, and the revision and text that hold."""
+
+    number: int
+    name: str
+    secret: bytes
+    revision: int
+    body: bytes
+
+
+def read_tasks(connection: sa.Connection) -> list[TaskRecord]:
+    """All tasks that the store knows, by name."""
+    same = (task_revisions.c.task == tasks.c.task) & (task_revisions.c.revision == tasks.c.revision)
+    query = sa.select(tasks, task_revisions.c.body).join(task_revisions, same).order_by(tasks.c.name)
+    return [
+        TaskRecord(number=row.task, name=row.name, secret=row.secret, revision=row.revision, body=row.body)
+        for row in connection.execute(query)
+    ]
 
 
 def task_number(connection: sa.Connection, name: str) -> int:

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("rows", Whole, nullable=False),
         sa.Column("at", Whole, nullable=False),
+        sa.Column("purged_at", Whole),
         sa.PrimaryKeyConstraint("task", "digest", name="pk_snapshots"),
     )
     op.create_table(
@@ -63,6 +64,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("level", sa.String(16), nullable=False),
         sa.Column("champion", sa.String(64), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("event", Whole, nullable=False),
         sa.PrimaryKeyConstraint("task", "revision", name="pk_deployments"),
     )

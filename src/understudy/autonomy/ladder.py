@@ -1,0 +1,105 @@
+"""Changes of the deployment, as values: what would hold afterwards, and why. Nothing here happens by itself."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from understudy.core.errors import ConflictError, InputError
+from understudy.core.nouns import Deployment, Level, Move
+from understudy.core.task import Task
+
+FIRST_AUDIT_RATE = 0.2
+"""The share of its own answers that people check after a step up, unless the task file says otherwise."""
+
+
+def under(task: Task, deployed: Deployment, revision: int) -> Deployment:
+    """The deployment under a revision of the task file: never above its highest level, with its rates and limits.
+
+    A changed task file opens a new epoch: evidence does not carry over to another promise.
+    """
+    settings = task.autonomy
+    level = min(deployed.level, settings.max_level, key=lambda level: level.height)
+    return replace(
+        deployed,
+        level=level,
+        strange_limit=settings.strange_limit,
+        audit_rate=max(settings.audit_rate or FIRST_AUDIT_RATE, settings.audit_floor),
+        blind_rate=settings.blind_rate,
+        task_revision=revision,
+        epoch=deployed.epoch + (revision != deployed.task_revision),
+    )
+
+
+def step_down(deployed: Deployment, level: Level, why: str) -> Move:
+    """Give decisions back. Always possible; certificates of the version end with it.
+
+    Raises
+    ------
+    ConflictError
+        The level is not below the present one.
+    """
+    if level.height >= deployed.level.height:
+        raise ConflictError(
+            f"{level.value} is not below {deployed.level.value}.", hint="A step up needs evidence or an override."
+        )
+    thresholds = deployed.thresholds if level.height >= Level.PARTIAL.height else {}
+    return Move(
+        kind="step_down",
+        to=replace(deployed, level=level, thresholds=thresholds, epoch=deployed.epoch + 1),
+        reasons=(why,),
+    )
+
+
+def override(deployed: Deployment, task: Task, level: Level, thresholds: dict[str, float], why: str) -> Move:
+    """A step up without proof, by the word of the owner: recorded as such, and bounded by the task file.
+
+    Raises
+    ------
+    InputError
+        There is no reason, no champion or no threshold, or the task file does not allow the level.
+    """
+    if not why.strip():
+        raise InputError("An override needs a reason.", hint="Say why, in a sentence that an auditor will read.")
+    if level.height > task.autonomy.max_level.height:
+        raise InputError(
+            f"The task file allows no level above {task.autonomy.max_level.value}.",
+            hint="Change [autonomy] max_level, and apply it.",
+        )
+    if level is not Level.HUMAN and not deployed.champion:
+        raise InputError("There is no champion that could decide.", hint="Train one with: understudy run")
+    if level is Level.PARTIAL and not thresholds:
+        raise InputError("partial needs thresholds.", hint='Give the confidence by answer, such as {"pay": 0.95}.')
+    to = replace(deployed, level=level, thresholds=dict(thresholds), epoch=deployed.epoch + 1)
+    return Move(kind="override", to=to, reasons=("Without proof, by the owner's word.", why.strip()))
+
+
+def pause(deployed: Deployment, why: str) -> Move:
+    """Stop automation at once; everything else goes on."""
+    return Move(kind="pause", to=replace(deployed, paused=True), reasons=(why or "Stopped by hand.",))
+
+
+def resume(deployed: Deployment, why: str) -> Move:
+    """Let automation go on where it was stopped."""
+    return Move(kind="resume", to=replace(deployed, paused=False), reasons=(why or "Resumed by hand.",))
+
+
+def rollback(deployed: Deployment, version: str, why: str) -> Move:
+    """Bring an earlier champion back, at `assist` at most: it must earn what it had again."""
+    level = min(deployed.level, Level.ASSIST, key=lambda level: level.height)
+    to = replace(deployed, champion=version, level=level, thresholds={}, epoch=deployed.epoch + 1)
+    return Move(kind="rollback", to=to, reasons=(why or f"Back to version {version[:12]} by hand.",))
+
+
+def previous_champion(history: list[Deployment]) -> str:
+    """The version that was champion before the present one.
+
+    Raises
+    ------
+    ConflictError
+        There was none.
+    """
+    present = history[-1].champion if history else ""
+    for deployed in reversed(history):
+        if deployed.champion and deployed.champion != present:
+            return deployed.champion
+    raise ConflictError("There is no earlier champion to go back to.")

@@ -1,0 +1,21 @@
+"""Random numbers that cannot be guessed, and that are the same whenever the same question is asked."""
+
+from __future__ import annotations
+
+import hmac
+
+Purpose = str
+
+
+def draw(secret: bytes, case_id: str, purpose: Purpose) -> float:
+    """A uniform number in [0, 1) that depends on the task's secret, the case and what it is drawn for.
+
+    A retry, another process and a later level see the same number. The purposes in use are `audit` and `blind`.
+
+    >>> draw(b"secret", "case-1", "audit") == draw(b"secret", "case-1", "audit")
+    True
+    >>> draw(b"secret", "case-1", "audit") == draw(b"secret", "case-1", "blind")
+    False
+    """
+    key = hmac.digest(secret, purpose.encode() + b"\0" + case_id.encode(), "sha256")
+    return (int.from_bytes(key[:8]) >> 11) / (1 << 53)
