@@ -54,6 +54,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     decided_by : Decider, optional
         None where the case waits for a person.
+    decision : str or float, optional
+        What is decided at once.
     reasons : tuple of str
         Codes that say why.
     review_kind : {"decide", "audit", "none"}
@@ -65,6 +67,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     decided_by: Decider | None
+    decision: str | float | None
     reasons: tuple[str, ...]
     review_kind: ReviewKind
     review_propensity: float
@@ -89,20 +92,23 @@ def route(deployed: Deployment, facts: Facts) -> Route:
     """
     against = objections(deployed, facts)
     if not against:
-        return after_decision(deployed, facts, Decider.MODEL, ("confident",))
+        return at_once(deployed, facts, Decider.MODEL, ("confident",))
     if facts.rule is not None and (facts.rules_fill or deployed.level in (Level.HUMAN, Level.SHADOW)):
-        return after_decision(deployed, facts, Decider.RULE, ("rule", *against))
+        return at_once(deployed, facts, Decider.RULE, ("rule", *against))
     shown = deployed.level.height >= Level.ASSIST.height and facts.answer is not None and not deployed.paused
     propensity = deployed.blind_rate if shown else 1.0
     blind = facts.blind_draw < propensity
-    return Route(decided_by=None, reasons=against, review_kind="decide", review_propensity=propensity, blind=blind)
+    return Route(
+        decided_by=None, decision=None, reasons=against, review_kind="decide", review_propensity=propensity, blind=blind
+    )
 
 
-def after_decision(deployed: Deployment, facts: Facts, by: Decider, reasons: tuple[str, ...]) -> Route:
+def at_once(deployed: Deployment, facts: Facts, by: Decider, reasons: tuple[str, ...]) -> Route:
     """The route of a case that is decided at once, with its draw for the audit."""
     audited = facts.audit_draw < deployed.audit_rate
     return Route(
         decided_by=by,
+        decision=facts.answer if by is Decider.MODEL else facts.rule,
         reasons=reasons,
         review_kind="audit" if audited else "none",
         review_propensity=deployed.audit_rate,

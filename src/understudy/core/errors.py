@@ -5,10 +5,10 @@
     UnderstudyError              what happened, and the way out
     ├── InputError               something that the user gave is wrong
     │   ├── DataError            a file or table cannot be used
+    │   ├── NotFoundError        there is no such task, case or version
     │   └── FaultyInputError     several things at once, each a fault
     │       ├── TaskFileError    faults in a task file
     │       └── ContractError    rows break the contract
-    ├── NotFoundError            there is no such task, case or version
     ├── ConflictError            it contradicts what has been recorded
     ├── ErasedError              it was erased, at a person's request or by age
     ├── DeniedError              the caller may not do this
@@ -69,6 +69,10 @@ class InputError(UnderstudyError):
     """Something that the user gave is wrong."""
 
 
+class NotFoundError(InputError):
+    """There is no such task, case or version."""
+
+
 class FaultyInputError(InputError):
     """Input with one or more faults, all of which are listed."""
 
@@ -88,10 +92,6 @@ class DataError(InputError):
 
 class ContractError(FaultyInputError):
     """Rows break the contract; every fault is listed."""
-
-
-class NotFoundError(UnderstudyError):
-    """There is no such task, case or version."""
 
 
 class ConflictError(UnderstudyError):

@@ -62,11 +62,9 @@ class FrameScorer:
         """Scores of shape (n, k) for a frame in canonical types."""
         return apply_head(self.head, self.raw(frame))
 
-    def row(self, values: Sequence[object]) -> Sequence[float]:
-        """The k scores of one row of canonical values."""
-        frame = pl.DataFrame([list(values)], schema=dict(self.schema), orient="row")
-        scores: list[float] = self.frame(frame)[0].tolist()
-        return scores
+    def rows(self, rows: Sequence[Sequence[object]]) -> np.ndarray:
+        """Scores of shape (n, k) for rows of canonical values, as live cases come."""
+        return self.frame(pl.DataFrame([list(values) for values in rows], schema=dict(self.schema), orient="row"))
 
 
 def open_adopted(adopted: Adopted, files: Mapping[str, bytes]) -> Raw:

@@ -315,7 +315,7 @@ def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidat
 def paths_apart(version: Version, frame: pl.DataFrame, spread: float) -> float:
     """The largest difference between the two ways to the same answers; numbers relative to their spread."""
     columns = version.predict_clean(frame)
-    rows = [(version.scorer.row(values), version.row_strangeness.score(values)) for values in frame.iter_rows()]
+    rows = [(version.scorer.rows([values])[0], version.row_strangeness.score(values)) for values in frame.iter_rows()]
     apart = np.abs(np.array([scores for scores, _ in rows]) - columns.scores)
     if not version.manifest.labels:
         apart /= np.maximum(spread, np.abs(columns.scores))

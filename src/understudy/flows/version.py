@@ -136,8 +136,8 @@ class Scorer(Protocol):
     def frame(self, frame: pl.DataFrame) -> np.ndarray:
         """Scores of shape (n, k) for a frame in canonical types."""
 
-    def row(self, values: Sequence[object]) -> Sequence[float]:
-        """The k scores of one row of canonical values."""
+    def rows(self, rows: Sequence[Sequence[object]]) -> np.ndarray:
+        """Scores of shape (n, k) for rows of canonical values, as live cases come."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +156,10 @@ class MatrixScorer:
         """Scores of shape (n, k) for a frame in canonical types."""
         return self.run(encode(self.encoding, frame))
 
-    def row(self, values: Sequence[object]) -> Sequence[float]:
-        """The k scores of one row of canonical values."""
-        scores: list[float] = self.run(np.array([self.row_encoder.encode(values)], dtype=np.float32))[0].tolist()
-        return scores
+    def rows(self, rows: Sequence[Sequence[object]]) -> np.ndarray:
+        """Scores of shape (n, k) for rows of canonical values, as live cases come."""
+        encode_row = self.row_encoder.encode
+        return self.run(np.array([encode_row(values) for values in rows], dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -230,15 +230,27 @@ class Version:
         ContractError
             The row breaks the contract; every fault is listed.
         """
-        values, faults = self._reader.read(row)
+        values, faults = self.read(row)
         if faults:
-            raise ContractError("The case breaks the contract.", tuple(Fault(**fault) for fault in faults))
-        scores = self.scorer.row(values)
-        strange = self.row_strangeness.score(values)
+            raise ContractError("The case breaks the contract.", faults)
+        return self.predict_values([values])[0]
+
+    def read(self, row: Mapping[str, object]) -> tuple[list[Any], tuple[Fault, ...]]:
+        """A case's values in canonical form, in the order of `inputs`, and every fault."""
+        values, faults = self._reader.read(row)
+        return values, tuple(Fault(**fault) for fault in faults)
+
+    def predict_values(self, rows: Sequence[Sequence[object]]) -> list[Prediction]:
+        """What it says of cases whose values have been read, in one call of the model."""
+        scored: list[list[float]] = self.scorer.rows(rows).tolist()
+        strange = [self.row_strangeness.score(values) for values in rows]
         if self.manifest.labels:
-            return self._choice(scores, strange)
-        lower, upper, confidence = self._intervals.around(scores[0])
-        return Prediction(prediction=scores[0], confidence=confidence, strangeness=strange, lower=lower, upper=upper)
+            return [self._choice(scores, odd) for scores, odd in zip(scored, strange, strict=True)]
+        return [self._number(scores[0], odd) for scores, odd in zip(scored, strange, strict=True)]
+
+    def _number(self, value: float, strange: float) -> Prediction:
+        lower, upper, confidence = self._intervals.around(value)
+        return Prediction(prediction=value, confidence=confidence, strangeness=strange, lower=lower, upper=upper)
 
     def _choice(self, scores: Sequence[float], strange: float) -> Prediction:
         labels = self.manifest.labels
@@ -278,8 +290,10 @@ def load_version(work: Workspace, task: str, version: str = "latest") -> Version
 
     Raises
     ------
+    NotFoundError
+        There is no such version.
     StoreError
-        There is no such version, or a file is missing or damaged.
+        A file is missing or damaged.
     ModelError
         It does not repeat its stored scores.
     """

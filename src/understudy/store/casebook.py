@@ -206,6 +206,32 @@ CASES = (
 )
 
 
+def as_recorded(case: NewCase) -> CaseRecord:
+    """A case that has just been recorded, as it would be read back; its number aside."""
+    champion = next((guess for guess in case.predictions if guess.version == case.version), None)
+    return CaseRecord(
+        seq=0,
+        id=case.id,
+        received_at=case.received_at,
+        digest=case.digest,
+        revision=case.revision,
+        level=case.level,
+        version=case.version,
+        reasons=case.reasons,
+        review_kind=case.review_kind,
+        review_propensity=case.review_propensity,
+        blind=case.blind,
+        decision=case.decision,
+        decided_by=case.decided_by,
+        confidence=case.confidence,
+        strangeness=case.strangeness,
+        salt=case.salt,
+        body=case.body,
+        prediction=None if champion is None else champion.prediction,
+        scores=None if champion is None else champion.scores,
+    )
+
+
 def as_record(row: Any, told: tuple[Review, ...]) -> CaseRecord:
     """A row of the query as a record."""
     plain: Mapping[str, Any] = row._mapping

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.core.canonical import canonical
-from understudy.core.errors import StoreError
+from understudy.core.errors import NotFoundError
 from understudy.core.nouns import Deployment, Move
 from understudy.store.database import lock_task
 from understudy.store.events import append_event
@@ -83,24 +83,24 @@ def find_version(connection: sa.Connection, task: int, name: str) -> VersionReco
 
     Raises
     ------
-    StoreError
+    NotFoundError
         There is no such version, or several begin like this.
     """
     versions = list_versions(connection, task)
     if not versions:
-        raise StoreError("The task has no version yet.", hint="Train one with: understudy run")
+        raise NotFoundError("The task has no version yet.", hint="Train one with: understudy run")
     if name == "latest":
         return versions[0]
     if name == "champion":
         name = current(connection, task).champion
         if not name:
-            raise StoreError("The task has no champion: no version has passed its checks yet.")
+            raise NotFoundError("The task has no champion: no version has passed its checks yet.")
     found = [record for record in versions if record.version.startswith(name)]
     if len(found) == 1:
         return found[0]
     known = ", ".join(record.version[:12] for record in (found or versions)[:10])
     what = f"{len(found)} versions begin with" if found else "There is no version"
-    raise StoreError(f"{what} {name!r} (versions: {known}).")
+    raise NotFoundError(f"{what} {name!r} (versions: {known}).")
 
 
 def current(connection: sa.Connection, task: int) -> Deployment:

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.core.canonical import digest
-from understudy.core.errors import StoreError
+from understudy.core.errors import NotFoundError
 from understudy.store.events import append_event
 from understudy.store.schema import heads, task_revisions, tasks
 
@@ -72,16 +72,28 @@ def read_tasks(connection: sa.Connection) -> list[TaskRecord]:
     ]
 
 
+def read_task(connection: sa.Connection, name: str) -> TaskRecord:
+    """A task by its name.
+
+    Raises
+    ------
+    NotFoundError
+        The store does not know the task.
+    """
+    known = read_tasks(connection)
+    for record in known:
+        if record.name == name:
+            return record
+    names = ", ".join(record.name for record in known)
+    raise NotFoundError(f"The store knows no task {name!r} (tasks: {names or 'none yet'}).")
+
+
 def task_number(connection: sa.Connection, name: str) -> int:
     """A task's number.
 
     Raises
     ------
-    StoreError
+    NotFoundError
         The store does not know the task.
     """
-    found = connection.execute(sa.select(tasks.c.task).where(tasks.c.name == name)).scalar_one_or_none()
-    if found is None:
-        names = connection.execute(sa.select(tasks.c.name).order_by(tasks.c.name)).scalars().all()
-        raise StoreError(f"The store knows no task {name!r} (tasks: {', '.join(names) or 'none yet'}).")
-    return int(found)
+    return read_task(connection, name).number

@@ -1,0 +1,253 @@
+"""A batch of cases: check, predict, route, record; and only then answer."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from understudy.autonomy.router import Facts, Route, route
+from understudy.core.canonical import canonical
+from understudy.core.draws import draw
+from understudy.core.errors import BusyError, ConflictError, ContractError, ErasedError, UnderstudyError
+from understudy.core.task import duration
+from understudy.flows.answers import Answer, answer_of, as_text
+from understudy.flows.head import Head, load_head
+from understudy.flows.version import Prediction, Version
+from understudy.store.casebook import CaseRecord, NewCase, NewPrediction, append_cases, as_recorded, find_cases
+from understudy.store.database import lock_task
+from understudy.store.schema import heads
+
+MOST_TURNS = 20
+"""How often a batch is decided anew because the deployment moved or an id was taken meanwhile."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A case as it came.
+
+    Attributes
+    ----------
+    id : str
+        The caller's, or a new one.
+    named : bool
+        Whether it may be recorded already: the caller named it, or an earlier attempt ended without a word.
+    inputs : mapping
+    """
+
+    id: str
+    named: bool
+    inputs: Mapping[str, object]
+
+
+Result = Answer | UnderstudyError
+
+
+def decide_batch(head: Head, asked: Sequence[Asked]) -> tuple[list[Result], Head]:
+    """Decide some cases of one task, and record them before anybody is answered.
+
+    Each is decided under the deployment that its own transaction reads: where that has moved, the batch is decided
+    anew. A case that is known already gets its stored answer.
+
+    Parameters
+    ----------
+    head : Head
+        The task as this process last saw it.
+    asked : sequence of Asked
+
+    Returns
+    -------
+    results : list of Answer or UnderstudyError
+        One for each case, in order.
+    head : Head
+        The task as it stands now.
+
+    Raises
+    ------
+    BusyError
+        The store cannot take them now. Whether they were recorded is not known; asking again with the same ids tells.
+    """
+    for _ in range(MOST_TURNS):
+        now = head.library.work.clock.now()
+        judged = judge(head, asked, now)
+        try:
+            results = record(head, asked, judged, now)
+        except IntegrityError:  # another process took one of the ids between our look and our write
+            asked = [replace(case, named=True) for case in asked]
+            continue
+        if results is not None:
+            return results, head
+        head = load_head(head.library, head.name)
+    raise BusyError(f"The deployment of {head.name} moved {MOST_TURNS} times while these cases were decided.")
+
+
+def judge(head: Head, asked: Sequence[Asked], now: int) -> list[NewCase | ContractError]:
+    """What would be recorded of each case under this deployment; nothing is written, nothing is random.
+
+    Salts aside: they only keep erased inputs from being guessed.
+    """
+    read = [head.read(case.inputs) for case in asked]
+    sound = [place for place, (_, _, faults) in enumerate(read) if not faults]
+    values = [read[place][0] for place in sound]
+    inputs = [read[place][1] for place in sound]
+    guesses = predict(head.champion, values)
+    others = [(version.digest, predict(version, values)) for version in head.challengers]
+    routes = route_all(head, [asked[place].id for place in sound], inputs, guesses, now)
+    cases: dict[int, NewCase] = {}
+    for index, place in enumerate(sound):
+        beside = tuple(
+            told(digest, "challenger", guess) for digest, found in others if (guess := found[index]) is not None
+        )
+        cases[place] = new_case(head, asked[place].id, inputs[index], guesses[index], beside, routes[index], now)
+    return [
+        ContractError("The case breaks the contract.", faults) if faults else cases[place]
+        for place, (_, _, faults) in enumerate(read)
+    ]
+
+
+def predict(version: Version | None, values: Sequence[Sequence[object]]) -> Sequence[Prediction | None]:
+    """What a version says; nothing where there is none, or where it fails, as an endpoint may."""
+    if version is None or not values:
+        return [None] * len(values)
+    try:
+        return version.predict_values(values)
+    except UnderstudyError:
+        return [None] * len(values)
+
+
+def route_all(
+    head: Head,
+    ids: Sequence[str],
+    inputs: Sequence[Mapping[str, object]],
+    guesses: Sequence[Prediction | None],
+    now: int,
+) -> list[Route]:
+    """Who answers each case, and who looks at it."""
+    allow = frozenset(head.task.mandate.allow)
+    expired = ("mandate_expired",) if head.expired(now) else ()
+    limits, nevers, rules = head.limits.hold(inputs), head.nevers.hold(inputs), head.rules.hold(inputs)
+    routes = []
+    for index, (case_id, guess) in enumerate(zip(ids, guesses, strict=True)):
+        within = () if all(held is True for held in limits[index]) else ("mandate_limit",)
+        never = () if all(held is False for held in nevers[index]) else ("mandate_never",)
+        then = (rule.then for rule, held in zip(head.task.today.rules, rules[index], strict=True) if held)
+        facts = Facts(
+            answer=None if guess is None else guess.prediction,
+            confidence=0.0 if guess is None else guess.confidence,
+            strangeness=1.0 if guess is None else guess.strangeness,
+            outside=(*expired, *within, *never),
+            allowed=guess is None or not allow or guess.prediction in allow,
+            rule=next(then, None),
+            rules_fill=head.task.review.per_day == 0,
+            audit_draw=draw(head.secret, case_id, "audit"),
+            blind_draw=draw(head.secret, case_id, "blind"),
+        )
+        routes.append(route(head.deployed, facts))
+    return routes
+
+
+def new_case(
+    head: Head,
+    case_id: str,
+    inputs: Mapping[str, object],
+    guess: Prediction | None,
+    beside: tuple[NewPrediction, ...],
+    way: Route,
+    now: int,
+) -> NewCase:
+    """What is recorded of a case."""
+    body, salt = canonical(inputs), os.urandom(16)
+    return NewCase(
+        id=case_id,
+        received_at=now,
+        digest=hmac.digest(salt, body, "sha256"),
+        salt=salt,
+        body=body,
+        subject=head.subject_of(inputs),
+        revision=head.deployed.revision,
+        level=head.deployed.level,
+        version=None if guess is None else head.deployed.champion,
+        reasons=way.reasons,
+        review_kind=way.review_kind,
+        review_propensity=way.review_propensity,
+        blind=way.blind,
+        decision=None if way.decision is None else as_text(way.decision),
+        decided_by=way.decided_by,
+        confidence=None if guess is None else guess.confidence,
+        strangeness=None if guess is None else guess.strangeness,
+        predictions=beside if guess is None else (told(head.deployed.champion, "champion", guess), *beside),
+        due_at=now + duration(head.task.review.answer_within),
+        wanted=head.task.review.wanted,
+    )
+
+
+def told(version: str, role: str, guess: Prediction) -> NewPrediction:
+    """What a version says, as it is recorded."""
+    probabilities = guess.probabilities
+    scores = [float(guess.prediction)] if probabilities is None else list(probabilities.values())
+    return NewPrediction(
+        version=version,
+        role=role,
+        prediction=as_text(guess.prediction),
+        confidence=guess.confidence,
+        scores=np.array(scores, dtype=np.float32).tobytes(),
+    )
+
+
+def record(
+    head: Head, asked: Sequence[Asked], judged: Sequence[NewCase | ContractError], now: int
+) -> list[Result] | None:
+    """Record the cases that are new and answer all; None where the deployment has moved, and nothing is recorded."""
+    results: list[Result | None] = [case if isinstance(case, ContractError) else None for case in judged]
+    with head.library.work.store.writing() as connection:
+        lock_task(connection, head.number, shared=True)
+        held = sa.select(heads.c.revision).where(heads.c.task == head.number)
+        if connection.execute(held).scalar_one() != head.deployed.revision:
+            return None
+        known = find_cases(connection, head.number, [case.id for case in asked if case.named])
+        new: dict[str, NewCase] = {}
+        for place, case in enumerate(judged):
+            if isinstance(case, ContractError):
+                continue
+            earlier = known.get(case.id)
+            if earlier is not None:
+                results[place] = known_answer(head, earlier, case, now)
+            elif case.id in new:
+                results[place] = twice(head, new[case.id], case, now)
+            else:
+                new[case.id] = case
+                results[place] = fresh_answer(head, case, now)
+        if new:
+            append_cases(connection, head.number, list(new.values()))
+    return [result for result in results if result is not None]
+
+
+def known_answer(head: Head, earlier: CaseRecord, case: NewCase, now: int) -> Result:
+    """The answer to a case that is recorded already: the stored one, unless the inputs differ or are gone."""
+    if earlier.salt is None:
+        return ErasedError(f"The case {case.id!r} was erased.")
+    if hmac.compare_digest(hmac.digest(earlier.salt, case.body, "sha256"), earlier.digest):
+        return answer_of(head, earlier, now)
+    return different(case.id)
+
+
+def twice(head: Head, first: NewCase, case: NewCase, now: int) -> Result:
+    """The answer to a case that stands in the same batch twice."""
+    return fresh_answer(head, first, now) if first.body == case.body else different(case.id)
+
+
+def different(case_id: str) -> ConflictError:
+    """The error for an id that comes again with other inputs."""
+    return ConflictError(
+        f"The case {case_id!r} was recorded with other inputs.", hint="Give every case an id of its own."
+    )
+
+
+def fresh_answer(head: Head, case: NewCase, now: int) -> Answer:
+    """What the caller of a case that has just been recorded is told."""
+    return answer_of(head, as_recorded(case), now)

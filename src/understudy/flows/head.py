@@ -1,0 +1,177 @@
+"""What a process that decides knows of a task: the deployment that it last saw, with its models loaded."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from understudy.core.errors import Fault, UnderstudyError
+from understudy.core.nouns import Deployment
+from understudy.core.task import Task
+from understudy.core.task_file import parse_task
+from understudy.data.conditions import Conditions, compile_conditions
+from understudy.data.reading import canonical_schema
+from understudy.flows.version import Manifest, Version, load_version
+from understudy.flows.workspace import Workspace
+from understudy.store.registry import current, list_versions
+from understudy.store.tasks import read_task
+
+Scalar = str | int | float | bool | None
+MOST_TEXT = 100_000
+
+
+@dataclass
+class Library:
+    """The versions that a process has loaded, and why others could not be."""
+
+    work: Workspace
+    versions: dict[str, Version] = field(default_factory=dict)
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def get(self, task: str, version: str) -> Version | None:
+        """A version, loaded once; None where it cannot be loaded, with the reason in `broken`."""
+        if version and version not in self.versions:
+            try:
+                self.versions[version] = load_version(self.work, task, version)
+                self.broken.pop(version, None)
+            except UnderstudyError as error:
+                self.broken[version] = error.message
+        return self.versions.get(version)
+
+    def labels_of(self, version: str) -> tuple[str, ...]:
+        """The answers of a version in the order of its scores; the version need not be loaded."""
+        if version not in self.labels:
+            manifest = msgspec.json.decode(self.work.artifacts.get(version), type=Manifest)
+            self.labels[version] = manifest.labels
+        return self.labels[version]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A task as it stands: frozen, so that a batch is decided under one deployment.
+
+    Attributes
+    ----------
+    number : int
+    secret : bytes
+        The key of the task's draws and hashes.
+    task : Task
+        The task file that holds.
+    deployed : Deployment
+    library : Library
+    champion : Version, optional
+    challengers : tuple of Version
+    reader : Version, optional
+        The version whose contract the inputs must keep: the champion, or the newest where there is none.
+    labels : tuple of str
+        The answers that may be given; empty for numbers, and while no version tells them.
+    limits, nevers, rules : Conditions
+    """
+
+    number: int
+    secret: bytes
+    task: Task
+    deployed: Deployment
+    library: Library
+    champion: Version | None
+    challengers: tuple[Version, ...]
+    reader: Version | None
+    limits: Conditions
+    nevers: Conditions
+    rules: Conditions
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The answers that may be given; empty for numbers, and while no version tells them."""
+        return () if self.reader is None else self.reader.manifest.labels
+
+    @property
+    def trouble(self) -> str:
+        """Why the champion cannot answer; empty where it can."""
+        return self.library.broken.get(self.deployed.champion, "") if self.champion is None else ""
+
+    def read(self, inputs: Mapping[str, object]) -> tuple[list[Any], dict[str, Any], tuple[Fault, ...]]:
+        """A case's values for the models, its inputs in canonical form, and every fault."""
+        if self.reader is None:
+            plain, faults = read_plain(inputs)
+            return [], plain, faults
+        values, faults = self.reader.read(inputs)
+        named = dict(zip(self.reader.inputs, values, strict=True))
+        beside, more = read_plain({name: inputs[name] for name in inputs if name not in named})
+        found = {name: value for name, value in (beside | named).items() if value is not None}
+        return values, found, (*faults, *more)
+
+    def subject_of(self, inputs: Mapping[str, object]) -> bytes | None:
+        """The keyed hash of the person whom a case is about."""
+        column = self.task.decision.subject
+        value = None if column is None else inputs.get(column)
+        return None if value is None else hash_subject(self.secret, str(value))
+
+    def expired(self, now: int) -> bool:
+        """Whether the mandate's last day has passed, in UTC."""
+        last = self.task.mandate.expires
+        return last is not None and datetime.fromtimestamp(now / 1e6, UTC).date() > date.fromisoformat(last)
+
+
+def hash_subject(secret: bytes, subject: str) -> bytes:
+    """The keyed hash under which a person's cases are found."""
+    return hmac.digest(secret, b"subject\0" + subject.encode(), "sha256")
+
+
+def read_plain(inputs: Mapping[str, object]) -> tuple[dict[str, Scalar], tuple[Fault, ...]]:
+    """Inputs that no model reads: single values only.
+
+    >>> read_plain({"a": 1, "b": [2]})[1][0].where
+    'b'
+    """
+    faults = []
+    plain: dict[str, Scalar] = {}
+    for name, value in inputs.items():
+        if not isinstance(value, Scalar) or (isinstance(value, str) and len(value) > MOST_TEXT):
+            faults.append(Fault(where=str(name)[:80], found=repr(value)[:80], expected="a single value"))
+        else:
+            plain[name] = value
+    return plain, tuple(faults)
+
+
+def load_head(library: Library, name: str) -> Head:
+    """The task as it stands now, with its models loaded.
+
+    Raises
+    ------
+    NotFoundError
+        The store knows no such task.
+    """
+    with library.work.store.reading() as connection:
+        record = read_task(connection, name)
+        deployed = current(connection, record.number)
+        newest = "" if deployed.champion else next((v.version for v in list_versions(connection, record.number)), "")
+    task = parse_task(record.body.decode(), file=f"tasks/{name}.toml")
+    champion = library.get(name, deployed.champion)
+    found = (library.get(name, version) for version in deployed.challengers)
+    reader = champion or library.get(name, newest)
+    schema = {} if reader is None else canonical_schema(reader.contract)
+    return Head(
+        number=record.number,
+        secret=record.secret,
+        task=task,
+        deployed=deployed,
+        library=library,
+        champion=champion,
+        challengers=tuple(version for version in found if version is not None),
+        reader=reader,
+        limits=compile_conditions(task.mandate.limit, schema),
+        nevers=compile_conditions(task.mandate.never, schema),
+        rules=compile_conditions([rule.when for rule in task.today.rules], schema),
+    )
