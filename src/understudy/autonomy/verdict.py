@@ -50,7 +50,7 @@ def verdict(first: Verdict | None, reviews: Sequence[Review], *, wanted: int, co
     given = standing(reviews)
     told = [review for review in given if review.kind not in PEOPLE]
     if told:
-        by = Decider.RULE if told[0].kind == "overdue" else Decider.PERSON
+        by = Decider.RULE if told[0].kind == "rule" else Decider.PERSON
         return Verdict(decision=told[0].value or "", by=by, at=told[0].at)
     agreed = majority(given, wanted)
     if agreed is None or (first is not None and (not correct or agreed.decision == first.decision)):

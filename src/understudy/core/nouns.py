@@ -33,6 +33,20 @@ class Decider(enum.StrEnum):
     RULE = "rule"
 
 
+class Role(enum.StrEnum):
+    """What a caller may do.
+
+    `service` asks for decisions and reports outcomes, `reviewer` decides cases, `operator` watches, stops and steps
+    down, `owner` also steps up, `auditor` reads everything and changes nothing.
+    """
+
+    SERVICE = "service"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    OWNER = "owner"
+    AUDITOR = "auditor"
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What decides now.
 
@@ -94,8 +108,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seq, case_seq : int
     user : str
-    kind : {"decide", "audit", "caller", "overdue"}
-        Whether a reviewer decided it, audited it, the caller's own people did, or the rules because it was overdue.
+    kind : {"decide", "audit", "caller", "rule"}
+        Whether a reviewer decided it, audited it, the caller's own people decided it, or the rules of today did.
     action : {"decide", "skip", "undo"}
     value : str, optional
         The answer that was given.

@@ -29,6 +29,7 @@ from understudy.evaluation.checks import Agreement, go_live_checks, passed
 from understudy.evaluation.report import Evaluation, Report, TestPart, evaluate
 from understudy.flows.baseline import today_scores
 from understudy.flows.dataset import Dataset
+from understudy.flows.moves import hold_to
 from understudy.flows.version import INTERVAL_CONFIDENCE, Manifest, Scorer, Served, Version
 from understudy.flows.workspace import Workspace
 from understudy.models.calibrate import Head, intervals
@@ -421,6 +422,8 @@ def register_version(
             )
             move = Move(kind="shadow", to=to, reasons=shadow_reasons(report))
             deployed = move_to(connection, number, move, actor=occasion.actor, at=now)
+        else:
+            deployed, _ = hold_to(connection, number, task, revision, actor=occasion.actor, at=now)
     return deployed.level
 
 

@@ -186,6 +186,17 @@ def find_case(connection: sa.Connection, task: int, case_id: str) -> CaseRecord 
     return find_cases(connection, task, [case_id]).get(case_id)
 
 
+def find_seqs(connection: sa.Connection, task: int, ids: Iterable[str]) -> dict[str, int]:
+    """The numbers of those of the ids that are recorded."""
+    wanted = list(dict.fromkeys(ids))
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), MOST_NAMES):
+        names = wanted[start : start + MOST_NAMES]
+        query = sa.select(cases.c.id, cases.c.seq).where(cases.c.task == task, cases.c.id.in_(names))
+        found |= {row.id: row.seq for row in connection.execute(query)}
+    return found
+
+
 def get_case(connection: sa.Connection, task: int, seq: int) -> CaseRecord:
     """A case by its number."""
     row = connection.execute(CASES.where(cases.c.task == task, cases.c.seq == seq)).one()
@@ -244,12 +255,14 @@ def as_record(row: Any, told: tuple[Review, ...]) -> CaseRecord:
     )
 
 
+REVIEW_COLUMNS = [column for column in reviews.c if column.name != "task"]
+
+
 def read_reviews(connection: sa.Connection, seqs: Sequence[int]) -> dict[int, tuple[Review, ...]]:
     """The reviews of some cases, by case, the oldest first."""
     found: dict[int, list[Review]] = {}
-    columns = [column for column in reviews.c if column.name != "task"]
     for start in range(0, len(seqs), MOST_NAMES):
-        query = sa.select(*columns).where(reviews.c.case_seq.in_(seqs[start : start + MOST_NAMES]))
+        query = sa.select(*REVIEW_COLUMNS).where(reviews.c.case_seq.in_(seqs[start : start + MOST_NAMES]))
         for row in connection.execute(query.order_by(reviews.c.seq)):
             found.setdefault(row.case_seq, []).append(Review(**row._mapping))
     return {seq: tuple(rows) for seq, rows in found.items()}

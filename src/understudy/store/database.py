@@ -84,6 +84,13 @@ def lock_task(connection: sa.Connection, task: int, *, shared: bool = False) -> 
         connection.execute(statement, {"space": LOCK_SPACE, "task": task})
 
 
+def lock_outcomes(connection: sa.Connection, task: int) -> None:
+    """Let outcomes of a task wait for each other, so that each sees what the one before it left."""
+    if connection.dialect.name == "postgresql":
+        statement = sa.text("SELECT pg_advisory_xact_lock(:space, :task)")
+        connection.execute(statement, {"space": LOCK_SPACE + 1, "task": task})
+
+
 def take_numbers(connection: sa.Connection, name: str, count: int) -> list[int]:
     """The next `count` row numbers of a table, ascending; numbers of a transaction that fails may be lost.
 

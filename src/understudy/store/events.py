@@ -49,9 +49,10 @@ def line_bytes(*, seq: int, at: int, actor: str, kind: str, body: bytes) -> byte
     return canonical({"seq": seq, "at": at, "actor": actor, "kind": kind, "body": msgspec.Raw(body)})
 
 
-def read_events(connection: sa.Connection, task: int) -> list[Event]:
-    """A task's log, the oldest line first."""
-    rows = connection.execute(sa.select(events).where(events.c.task == task).order_by(events.c.seq))
+def read_events(connection: sa.Connection, task: int, *, after: int = 0, most: int | None = None) -> list[Event]:
+    """A task's log after a line, the oldest line first."""
+    query = sa.select(events).where(events.c.task == task, events.c.seq > after)
+    rows = connection.execute(query.order_by(events.c.seq).limit(most))
     return [
         Event(
             seq=row.seq,

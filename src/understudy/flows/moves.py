@@ -1,0 +1,157 @@
+"""Changes of the deployment by hand, and task files that have changed: each a transaction with its event."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+import msgspec
+import sqlalchemy as sa
+
+from understudy.autonomy.ladder import override, pause, previous_champion, resume, rollback, step_down, under
+from understudy.core.errors import ConflictError
+from understudy.core.nouns import Deployment, Level, Move
+from understudy.core.task import Task
+from understudy.core.task_file import parse_task
+from understudy.flows.version import load_version
+from understudy.flows.workspace import Workspace
+from understudy.store.database import lock_task
+from understudy.store.registry import current, find_version, move_to, read_deployments
+from understudy.store.tasks import TaskRecord, read_task, read_tasks, save_task
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """A task file as the store now knows it."""
+
+    task: str
+    revision: int
+    changed: bool
+    level: Level
+
+
+def set_level(
+    work: Workspace,
+    name: str,
+    level: Level,
+    *,
+    actor: str,
+    why: str = "",
+    thresholds: Mapping[str, float] | None = None,
+    overriding: bool = False,
+) -> Deployment:
+    """Change a task's level by hand. Down is always possible, and needs no model; up needs proof, or an override.
+
+    Raises
+    ------
+    ConflictError
+        It is a step up that nothing proves, and no override.
+    InputError
+        An override that the task file does not allow, or without a reason.
+    """
+
+    def move(task: Task, deployed: Deployment) -> Move:
+        if level.height < deployed.level.height:
+            return step_down(deployed, level, why or "By hand.")
+        if not overriding:
+            raise ConflictError(
+                f"{name} stands at {deployed.level.value}; a step up to {level.value} is not proven.",
+                hint="Wait for the evidence, or override with a reason: the event log keeps it.",
+            )
+        return override(deployed, task, level, dict(thresholds or {}), why)
+
+    return make(work, name, move, actor=actor)
+
+
+def set_paused(work: Workspace, name: str, paused: bool, *, actor: str, why: str = "") -> Deployment:
+    """Stop automation at once, or let it go on. Asking twice changes nothing."""
+
+    def move(_: Task, deployed: Deployment) -> Move | None:
+        if deployed.paused == paused:
+            return None
+        return pause(deployed, why) if paused else resume(deployed, why)
+
+    return make(work, name, move, actor=actor)
+
+
+def roll_back(work: Workspace, name: str, *, actor: str, version: str = "", why: str = "") -> Deployment:
+    """Bring an earlier champion back: the one before this, or the one that is named. It must load first.
+
+    Raises
+    ------
+    ConflictError
+        There is none.
+    NotFoundError
+        There is no such version.
+    ModelError, StoreError
+        It cannot be loaded; nothing has changed.
+    """
+    with work.store.reading() as connection:
+        number = read_task(connection, name).number
+        history = read_deployments(connection, number)
+        wanted = find_version(connection, number, version).version if version else previous_champion(history)
+    if wanted not in {deployed.champion for deployed in history}:
+        raise ConflictError(f"The version {wanted[:12]} was never champion; a rollback goes back.")
+    load_version(work, name, wanted)
+
+    def move(_: Task, deployed: Deployment) -> Move | None:
+        return None if deployed.champion == wanted else rollback(deployed, wanted, why)
+
+    return make(work, name, move, actor=actor)
+
+
+def make(work: Workspace, name: str, decide: Callable[[Task, Deployment], Move | None], *, actor: str) -> Deployment:
+    """Make the move that is decided on what is deployed when the transaction holds the lock; None makes none."""
+    with work.store.writing() as connection:
+        record = read_task(connection, name)
+        lock_task(connection, record.number)
+        deployed = current(connection, record.number)
+        move = decide(read_body(record), deployed)
+        if move is None:
+            return deployed
+        return move_to(connection, record.number, move, actor=actor, at=work.clock.now())
+
+
+def read_body(record: TaskRecord) -> Task:
+    """The task that a stored text describes."""
+    return parse_task(record.body.decode(), file=f"tasks/{record.name}.toml")
+
+
+def apply_task(work: Workspace, name: str, *, actor: str) -> Applied:
+    """Make the task's file the one that holds. Unchanged, it changes nothing.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it has faults.
+    """
+    task = work.read_task(name)
+    body = work.task_file(name).read_bytes()
+    now = work.clock.now()
+    with work.store.writing() as connection:
+        number, revision = save_task(connection, name, body, secret=secrets.token_bytes(32), actor=actor, at=now)
+        deployed, changed = hold_to(connection, number, task, revision, actor=actor, at=now)
+    return Applied(task=name, revision=revision, changed=changed, level=deployed.level)
+
+
+def hold_to(
+    connection: sa.Connection, number: int, task: Task, revision: int, *, actor: str, at: int
+) -> tuple[Deployment, bool]:
+    """Put the deployment under a revision of the task file, where it is not yet; and whether it was not."""
+    lock_task(connection, number)
+    deployed = current(connection, number)
+    if deployed.revision and deployed.task_revision == revision:
+        return deployed, False
+    reason = f"Revision {revision} of the task file holds."
+    move = Move(kind="applied", to=under(task, deployed, revision), reasons=(reason,))
+    return move_to(connection, number, move, actor=actor, at=at), True
+
+
+def apply_all(work: Workspace, *, actor: str) -> list[Applied]:
+    """Apply every task file of the workspace; tasks that only the store knows stay as they are."""
+    return [apply_task(work, name, actor=actor) for name in work.task_names()]
+
+
+def known_tasks(work: Workspace) -> list[str]:
+    """The names of the tasks that the store knows."""
+    with work.store.reading() as connection:
+        return [record.name for record in read_tasks(connection)]

@@ -1,0 +1,109 @@
+"""How a task stands: who decides, what waits, what was done today."""
+
+from __future__ import annotations
+
+import msgspec
+
+from understudy.core.nouns import Deployment, Event, Level
+from understudy.flows.moves import read_body
+from understudy.flows.workspace import Workspace
+from understudy.store.counts import Counts, count_cases
+from understudy.store.events import read_events
+from understudy.store.registry import current
+from understudy.store.tasks import TaskRecord, read_task, read_tasks
+
+DAY = 86_400_000_000
+
+ON_SCREEN = {
+    Level.HUMAN: "People decide",
+    Level.SHADOW: "It watches",
+    Level.ASSIST: "It suggests",
+    Level.PARTIAL: "It decides clear cases",
+    Level.FULL: "It decides all but odd ones",
+}
+
+
+class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a task stands.
+
+    Attributes
+    ----------
+    task, question, kind : str
+    level : Level
+    on_screen : str
+        The level in words.
+    paused : bool
+    champion : str
+    thresholds : dict of float
+    revision : int
+        The deployment's.
+    owner : str, optional
+        Who answers for the mandate.
+    max_error, confidence : float
+        The promise.
+    counts : Counts
+        What waits, and what the last 24 hours brought.
+    """
+
+    task: str
+    question: str
+    kind: str
+    level: Level
+    on_screen: str
+    paused: bool
+    champion: str
+    thresholds: dict[str, float]
+    revision: int
+    owner: str | None
+    max_error: float
+    confidence: float
+    counts: Counts
+
+
+def task_status(work: Workspace, name: str) -> TaskStatus:
+    """How one task stands.
+
+    Raises
+    ------
+    NotFoundError
+        The store knows no such task.
+    """
+    now = work.clock.now()
+    with work.store.reading() as connection:
+        record = read_task(connection, name)
+        deployed = current(connection, record.number)
+        counts = count_cases(connection, record.number, since=now - DAY, now=now)
+    return as_status(record, deployed, counts)
+
+
+def all_status(work: Workspace) -> list[TaskStatus]:
+    """How every task stands, by name."""
+    with work.store.reading() as connection:
+        names = [record.name for record in read_tasks(connection)]
+    return [task_status(work, name) for name in names]
+
+
+def as_status(record: TaskRecord, deployed: Deployment, counts: Counts) -> TaskStatus:
+    """The status of a task from what the store says."""
+    task = read_body(record)
+    return TaskStatus(
+        task=record.name,
+        question=task.decision.question,
+        kind=task.decision.kind,
+        level=deployed.level,
+        on_screen=ON_SCREEN[deployed.level],
+        paused=deployed.paused,
+        champion=deployed.champion,
+        thresholds=deployed.thresholds,
+        revision=deployed.revision,
+        owner=task.mandate.owner,
+        max_error=task.autonomy.max_error,
+        confidence=task.autonomy.confidence,
+        counts=counts,
+    )
+
+
+def history(work: Workspace, name: str, *, after: int = 0, most: int = 1000) -> list[Event]:
+    """The events of a task after the given number, the oldest first."""
+    with work.store.reading() as connection:
+        return read_events(connection, read_task(connection, name).number, after=after, most=most)

@@ -1,0 +1,45 @@
+"""What is due by the clock: overdue cases."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from understudy.flows.head import Head
+from understudy.flows.review import plain_review
+from understudy.store.casebook import ESCALATED_PRIORITY, append_review, get_case, leave_queue
+from understudy.store.queue import keep_place, overdue, read_place
+
+MOST_AT_ONCE = 500
+BY_RULES = "rules"
+"""Who decided, in the record of a case that the rules decided because it was overdue."""
+
+
+def sweep(head: Head) -> int:
+    """Do with overdue cases what the task says, and count them: hold them, let the rules decide, or escalate them."""
+    if head.task.review.overdue == "hold":
+        return 0
+    by_rules = head.task.review.overdue == "rules"
+    work = head.library.work
+    now = work.clock.now()
+    done = 0
+    with work.store.writing() as connection:
+        for place in overdue(connection, head.number, now, below=ESCALATED_PRIORITY, most=MOST_AT_ONCE):
+            value = rule_for(head, get_case(connection, head.number, place.case_seq).body) if by_rules else None
+            if read_place(connection, place.case_seq) is None:  # answered by somebody meanwhile
+                continue
+            if value is None:
+                keep_place(connection, replace(place, priority=ESCALATED_PRIORITY))
+            else:
+                case = get_case(connection, head.number, place.case_seq)
+                review = plain_review(case, BY_RULES, "decide", None, now) | {"kind": "rule", "value": value}
+                append_review(connection, head.number, review)
+                leave_queue(connection, place.case_seq)
+            done += 1
+    return done
+
+
+def rule_for(head: Head, body: bytes | None) -> str | None:
+    """What the rules of today answer to a case; None where none holds."""
+    held = head.rules.hold([msgspec.json.decode(body or b"{}")])[0]
+    return next((rule.then for rule, holds in zip(head.task.today.rules, held, strict=True) if holds), None)

@@ -1,0 +1,53 @@
+"""Counts of what waits and what came."""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+
+from understudy.store.schema import cases, outcomes, queue, reviews
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits, and what came in a stretch of time.
+
+    Attributes
+    ----------
+    waiting, audits, overdue : int
+        Cases that wait for a decision, those that wait for an audit, and those whose answer is overdue.
+    cases, by_model, by_rule : int
+        Cases that came, and how many of them were decided at once, by whom.
+    reviews, outcomes : int
+        Answers by people, and outcomes, that came.
+    """
+
+    waiting: int
+    audits: int
+    overdue: int
+    cases: int
+    by_model: int
+    by_rule: int
+    reviews: int
+    outcomes: int
+
+
+def count_cases(connection: sa.Connection, task: int, *, since: int, now: int) -> Counts:
+    """What waits now, and what came since a time."""
+    late = sa.func.sum(sa.case((queue.c.due_at < now, 1), else_=0))
+    kinds = sa.select(queue.c.kind, sa.func.count(), late).where(queue.c.task == task).group_by(queue.c.kind)
+    rows = {row[0]: (row[1], int(row[2])) for row in connection.execute(kinds)}
+    came = sa.select(cases.c.decided_by, sa.func.count()).where(cases.c.task == task, cases.c.received_at >= since)
+    deciders: dict[str | None, int] = {row[0]: row[1] for row in connection.execute(came.group_by(cases.c.decided_by))}
+    given = (reviews.c.task == task, reviews.c.at >= since, reviews.c.action == "decide")
+    answered = sa.select(sa.func.count()).where(*given)
+    observed = sa.select(sa.func.count()).where(outcomes.c.task == task, outcomes.c.received_at >= since)
+    return Counts(
+        waiting=rows.get("decide", (0, 0))[0],
+        audits=rows.get("audit", (0, 0))[0],
+        overdue=rows.get("decide", (0, 0))[1],
+        cases=sum(deciders.values()),
+        by_model=deciders.get("model", 0),
+        by_rule=deciders.get("rule", 0),
+        reviews=int(connection.execute(answered).scalar_one()),
+        outcomes=int(connection.execute(observed).scalar_one()),
+    )
