@@ -29,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "predict": Command("understudy.cli.predict:predict", "Score a file of any size."),
     "models": Command("understudy.cli.models:models", "List the versions of a task."),
     "report": Command("understudy.cli.report:report", "Write a version's report to a file."),
+    "serve": Command("understudy.cli.serve:serve", "Answer over HTTP, with pages for people."),
     "export": Command("understudy.cli.export:export", "Write a version that answers without Understudy."),
 }
 

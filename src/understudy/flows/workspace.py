@@ -18,6 +18,8 @@ from understudy.flows.clock import SystemClock
 from understudy.store.artifacts import open_artifacts
 from understudy.store.database import Store, open_store
 
+SETTINGS_HINT = "It may have [store] url and artifacts, [engine] threads, [server] hosts."
+
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where things are remembered: a database URL and a directory or object store; by default in `.understudy/`."""
@@ -32,11 +34,18 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     threads: int | None = None
 
 
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Further names under which the server answers, such as the one that a proxy uses."""
+
+    hosts: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `understudy.toml` may say; the file and each of its keys are optional."""
 
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
+    server: ServerSettings = ServerSettings()
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Workspace:
     """A directory with `tasks/` and `.understudy/`, and what its flows need of the world."""
 
     root: Path
+    settings: Settings
     store: Store
     artifacts: Artifacts
     engine: Engine
@@ -85,7 +95,7 @@ def read_settings(root: Path) -> Settings:
     try:
         return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Settings)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: {error}", hint="It may have [store] url, artifacts and [engine] threads.") from error
+        raise InputError(f"{file}: {error}", hint=SETTINGS_HINT) from error
 
 
 def open_workspace(root: str | Path = ".") -> Workspace:
@@ -105,6 +115,7 @@ def open_workspace(root: str | Path = ".") -> Workspace:
     inner = root / ".understudy"
     return Workspace(
         root=root,
+        settings=settings,
         store=open_store(settings.store.url or f"sqlite:///{inner / 'store.db'}"),
         artifacts=open_artifacts(settings.store.artifacts or str(inner)),
         engine=LocalEngine(settings.engine.threads or len(os.sched_getaffinity(0))),

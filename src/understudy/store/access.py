@@ -39,7 +39,7 @@ def add_token(connection: sa.Connection, record: TokenRecord) -> None:
 def list_tokens(connection: sa.Connection) -> list[TokenRecord]:
     """All tokens, the oldest first."""
     rows = connection.execute(sa.select(tokens).order_by(tokens.c.created_at, tokens.c.hash))
-    return [msgspec.convert(dict(row._mapping), TokenRecord) for row in rows]
+    return [msgspec.convert({str(name): value for name, value in row._mapping.items()}, TokenRecord) for row in rows]
 
 
 def find_token(connection: sa.Connection, hashed: str, *, kind: str, now: int) -> Access | None:
