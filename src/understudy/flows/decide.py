@@ -26,6 +26,8 @@ from understudy.store.schema import heads
 MOST_TURNS = 20
 """How often a batch is decided anew because the deployment moved or an id was taken meanwhile."""
 
+REVISION = sa.select(heads.c.revision).where(heads.c.task == sa.bindparam("task"))
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -206,10 +208,10 @@ def record(
     results: list[Result | None] = [case if isinstance(case, ContractError) else None for case in judged]
     with head.library.work.store.writing() as connection:
         lock_task(connection, head.number, shared=True)
-        held = sa.select(heads.c.revision).where(heads.c.task == head.number)
-        if connection.execute(held).scalar_one() != head.deployed.revision:
+        if connection.execute(REVISION, {"task": head.number}).scalar_one() != head.deployed.revision:
             return None
-        known = find_cases(connection, head.number, [case.id for case in asked if case.named])
+        named = [case.id for case in asked if case.named]
+        known = find_cases(connection, head.number, named) if named else {}
         new: dict[str, NewCase] = {}
         for place, case in enumerate(judged):
             if isinstance(case, ContractError):

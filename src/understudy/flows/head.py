@@ -107,10 +107,13 @@ class Head:
             plain, faults = read_plain(inputs)
             return [], plain, faults
         values, faults = self.reader.read(inputs)
-        named = dict(zip(self.reader.inputs, values, strict=True))
-        beside, more = read_plain({name: inputs[name] for name in inputs if name not in named})
-        found = {name: value for name, value in (beside | named).items() if value is not None}
-        return values, found, (*faults, *more)
+        found = {name: value for name, value in zip(self.reader.inputs, values, strict=True) if value is not None}
+        others = inputs.keys() - set(self.reader.inputs)
+        if others:
+            beside, more = read_plain({name: inputs[name] for name in others})
+            found |= {name: value for name, value in beside.items() if value is not None}
+            faults = (*faults, *more)
+        return values, found, faults
 
     def subject_of(self, inputs: Mapping[str, object]) -> bytes | None:
         """The keyed hash of the person whom a case is about."""

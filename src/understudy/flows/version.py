@@ -192,7 +192,7 @@ class Version:
         """The row path of its strangeness."""
         return RowStrangeness(msgspec.to_builtins(self.reference))
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The names of the columns that it takes."""
         return tuple(column.name for column in self.contract.used)

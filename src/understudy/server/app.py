@@ -14,7 +14,7 @@ import msgspec
 from understudy.core.errors import UnderstudyError
 from understudy.core.nouns import Role
 from understudy.flows.access import csrf_of
-from understudy.server.metrics import REQUESTS, SPENT
+from understudy.server.metrics import counted, timed
 from understudy.server.routes import ROUTES
 from understudy.server.service import Service
 from understudy.server.steward import Steward
@@ -39,6 +39,7 @@ ANYBODY = Access(name="", role=Role.SERVICE, task=None, expires_at=None)
 SAFE = frozenset({"GET", "HEAD"})
 MOST_FAILURES = 20
 FAILURE_SECONDS = 60.0
+MOST_RECENT = 1000
 
 log = logging.getLogger("understudy")
 
@@ -51,6 +52,7 @@ class Routing:
     """
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._recent: dict[tuple[str, str], tuple[Route, dict[str, str]]] = {}
         self._by_length: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
         for route in routes:
             parts = tuple(route.path.split("/"))
@@ -64,6 +66,15 @@ class Routing:
         WebError
             There is no such path (404), or it has no such method (405).
         """
+        found = self._recent.get((method, path))
+        if found is None:
+            found = self._look(method, path)
+            if len(self._recent) >= MOST_RECENT:
+                self._recent.clear()
+            self._recent[method, path] = found
+        return found
+
+    def _look(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         parts = path.split("/")
         methods = set()
         for pattern, route in self._by_length.get(len(parts), ()):
@@ -108,8 +119,7 @@ class App:
         try:
             raw = scope.get("raw_path")
             path = raw.decode("latin-1").partition("?")[0] if raw else scope["path"]
-            headers = dict(scope["headers"])
-            request = Request(scope["method"], path, scope.get("query_string", b""), headers, receive)
+            request = Request(scope["method"], path, scope["query_string"], dict(scope["headers"]), receive)
             self._check_host(request)
             route, params = self._routing.find(request.method, path)
             reply = await self._answer(route, params, request)
@@ -119,8 +129,8 @@ class App:
             log.exception("A request failed")
             reply = error_reply(WebError(500, "The server failed.", hint="Its log says why."))
         name = "none" if route is None else route.path
-        REQUESTS.labels(name, reply.status).inc()
-        SPENT.labels(name).observe(time.perf_counter() - began)
+        counted(name, reply.status).inc()
+        timed(name).observe(time.perf_counter() - began)
         await send_reply(send, reply)
 
     async def _live(self, receive: Receive, send: Send) -> None:

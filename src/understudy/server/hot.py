@@ -75,7 +75,7 @@ class Batcher:
         self._jobs.append(job)
         self._wake.set()
         try:
-            return await asyncio.shield(job.answers)
+            return await job.answers
         finally:
             self._waiting -= len(asked)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from understudy.server.service import Service
@@ -20,6 +22,18 @@ DECISIONS = Counter(
     registry=REGISTRY,
 )
 WAITING = Gauge("understudy_cases_in_line", "Cases accepted and not yet recorded.", ("task",), registry=REGISTRY)
+
+
+@cache
+def counted(route: str, status: int) -> Counter:
+    """The counter of a route and status."""
+    return REQUESTS.labels(route, status)
+
+
+@cache
+def timed(route: str) -> Histogram:
+    """The timings of a route."""
+    return SPENT.labels(route)
 
 
 def exposition(service: Service) -> bytes:

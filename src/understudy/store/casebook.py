@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.core.nouns import Decider, Level, Review
-from understudy.store.database import take_numbers
+from understudy.store.database import insert_many, take_numbers
 from understudy.store.schema import cases, claims, inbox, inputs, predictions, queue, reviews
 
 MOST_NAMES = 500
@@ -112,8 +112,9 @@ def append_cases(connection: sa.Connection, task: int, new: Sequence[NewCase]) -
         One of the ids is taken.
     """
     numbered = list(zip(take_numbers(connection, "cases", len(new)), new, strict=True))
-    connection.execute(cases.insert(), [case_row(task, seq, case) for seq, case in numbered])
-    connection.execute(inputs.insert(), [{"seq": seq, "salt": case.salt, "body": case.body} for seq, case in numbered])
+    insert_many(connection, cases, [case_row(task, seq, case) for seq, case in numbered])
+    bodies = [{"seq": seq, "salt": case.salt, "body": case.body, "erased_at": None} for seq, case in numbered]
+    insert_many(connection, inputs, bodies)
     guesses = [
         {
             "seq": seq,
@@ -127,10 +128,10 @@ def append_cases(connection: sa.Connection, task: int, new: Sequence[NewCase]) -
         for guess in case.predictions
     ]
     if guesses:
-        connection.execute(predictions.insert(), guesses)
+        insert_many(connection, predictions, guesses)
     waiting = [queue_row(task, seq, case) for seq, case in numbered if case.review_kind != "none"]
     if waiting:
-        connection.execute(queue.insert(), waiting)
+        insert_many(connection, queue, waiting)
 
 
 def case_row(task: int, seq: int, case: NewCase) -> dict[str, Any]:
