@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 import understudy
 from conftest import claims
-from understudy.core.errors import ContractError, DataError, InputError, ModelError, StoreError
+from understudy.core.errors import ContractError, DataError, InputError, ModelError, NotFoundError, StoreError
 from understudy.data.split import split
 from understudy.flows.golive import RunResult
 from understudy.flows.models import beside, list_models, read_report
@@ -228,7 +228,7 @@ def test_a_killed_run_leaves_nothing_half_registered(claims_csv: Path, tmp_path:
     time.sleep(1)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    with pytest.raises(StoreError, match="knows no task 'claims'"):
+    with pytest.raises(NotFoundError, match="knows no task 'claims'"):
         list_models("claims", workspace=tmp_path)
     result = understudy.run(claims_csv, workspace=tmp_path, budget=SMALL)
     assert len(list_models("claims", workspace=tmp_path).versions) == 1

@@ -91,7 +91,7 @@ def rollback(deployed: Deployment, version: str, why: str) -> Move:
 
 
 def previous_champion(history: list[Deployment]) -> str:
-    """The version that was champion before the present one.
+    """The version that was champion before the present one first was: going back twice goes back twice.
 
     Raises
     ------
@@ -99,7 +99,8 @@ def previous_champion(history: list[Deployment]) -> str:
         There was none.
     """
     present = history[-1].champion if history else ""
-    for deployed in reversed(history):
-        if deployed.champion and deployed.champion != present:
-            return deployed.champion
+    champions = [deployed.champion for deployed in history]
+    for champion in reversed(champions[: champions.index(present)] if champions else []):
+        if champion:
+            return champion
     raise ConflictError("There is no earlier champion to go back to.")

@@ -13,7 +13,7 @@ EVERY_ANSWER = "*"
 """The key of the one threshold of a task whose answers are numbers."""
 
 TOLD_BY_PREDICTION = frozenset({"unsure", "answer_not_allowed"})
-"""Reasons that would tell what the model thinks; callers and reviewers read `not_automated` instead."""
+"""Reasons that would tell what the model thinks; nobody reads them before the case is decided."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +142,9 @@ def threshold(deployed: Deployment, answer: str | float) -> float:
 def told(reasons: tuple[str, ...]) -> tuple[str, ...]:
     """The reasons as callers and reviewers may read them before the case is decided.
 
-    >>> told(("strange", "unsure"))
-    ('strange', 'not_automated')
+    What depends on the model's answer is left out beside other reasons, and is one word where it stands alone.
+
+    >>> told(("strange", "unsure")), told(("answer_not_allowed",))
+    (('strange',), ('not_automated',))
     """
-    return tuple(dict.fromkeys("not_automated" if code in TOLD_BY_PREDICTION else code for code in reasons))
+    return tuple(code for code in reasons if code not in TOLD_BY_PREDICTION) or ("not_automated",)

@@ -31,6 +31,15 @@ COMMANDS: dict[str, Command] = {
     "report": Command("understudy.cli.report:report", "Write a version's report to a file."),
     "serve": Command("understudy.cli.serve:serve", "Answer over HTTP, with pages for people."),
     "export": Command("understudy.cli.export:export", "Write a version that answers without Understudy."),
+    "apply": Command("understudy.cli.apply:apply", "Make the task files the ones that hold."),
+    "status": Command("understudy.cli.status:status", "Say who decides, what waits, and what was done today."),
+    "history": Command("understudy.cli.history:history", "List the moves of a task with their reasons."),
+    "events": Command("understudy.cli.events:events", "Print the event log of a task."),
+    "level": Command("understudy.cli.level:level", "Change a task's level by hand."),
+    "pause": Command("understudy.cli.pause:pause", "Stop automation at once."),
+    "resume": Command("understudy.cli.resume:resume", "Let automation go on where it was stopped."),
+    "rollback": Command("understudy.cli.rollback:rollback", "Bring an earlier champion back."),
+    "token": Command("understudy.cli.token:token", "Create, list or revoke tokens and sign-in links."),
 }
 
 

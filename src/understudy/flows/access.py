@@ -6,7 +6,7 @@ import hmac
 import secrets
 
 from understudy.core.canonical import digest
-from understudy.core.errors import DeniedError, NotFoundError
+from understudy.core.errors import DeniedError, InputError, NotFoundError
 from understudy.core.nouns import Role
 from understudy.flows.workspace import Workspace
 from understudy.store.access import (
@@ -21,10 +21,12 @@ from understudy.store.access import (
     revoke_name,
     revoke_token,
 )
+from understudy.store.tasks import task_number
 
 LINK_LIFE = 15 * 60_000_000
 SESSION_LIFE = 12 * 3_600_000_000
 DAY = 86_400_000_000
+LONGEST_NAME = 100
 PREFIX = "us_"
 """What tokens begin with, so that scanners of leaked secrets can find them."""
 
@@ -32,7 +34,20 @@ PREFIX = "us_"
 def create_token(
     work: Workspace, name: str, role: Role, *, task: str | None = None, days: int | None = None, link: bool = False
 ) -> str:
-    """A new token, or the secret of a one-time sign-in link; it is shown now and never again."""
+    """A new token, or the secret of a one-time sign-in link; it is shown now and never again.
+
+    Raises
+    ------
+    InputError
+        The name is empty or too long.
+    NotFoundError
+        There is no such task.
+    """
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InputError(f"A name has 1 to {LONGEST_NAME} printable characters, got {len(name)}.")
+    if task is not None:
+        with work.store.reading() as connection:
+            task_number(connection, task)
     secret = PREFIX + secrets.token_urlsafe(32)
     now = work.clock.now()
     lasting = None if days is None else now + days * DAY

@@ -32,7 +32,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     level : Level
         The level under which the case came in.
     reasons : tuple of str
-        Codes of the route. While the case waits, those that would tell what the model thinks read `not_automated`.
+        Codes of the route. Those that would tell what the model thinks are left out unless the model decided; where
+        nothing else is left, `not_automated`.
     """
 
     id: str

@@ -9,11 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.autonomy.ladder import override, pause, previous_champion, resume, rollback, step_down, under
-from understudy.core.errors import ConflictError
+from understudy.autonomy.router import EVERY_ANSWER
+from understudy.core.errors import ConflictError, InputError
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
 from understudy.core.task_file import parse_task
-from understudy.flows.version import load_version
+from understudy.flows.version import Manifest, load_version
 from understudy.flows.workspace import Workspace
 from understudy.store.database import lock_task
 from understudy.store.registry import current, find_version, move_to, read_deployments
@@ -57,9 +58,26 @@ def set_level(
                 f"{name} stands at {deployed.level.value}; a step up to {level.value} is not proven.",
                 hint="Wait for the evidence, or override with a reason: the event log keeps it.",
             )
+        check_thresholds(work, deployed.champion, thresholds or {})
         return override(deployed, task, level, dict(thresholds or {}), why)
 
     return make(work, name, move, actor=actor)
+
+
+def check_thresholds(work: Workspace, champion: str, thresholds: Mapping[str, float]) -> None:
+    """Refuse thresholds for answers that the champion never gives.
+
+    Raises
+    ------
+    InputError
+        An answer is unknown.
+    """
+    if not thresholds or not champion:
+        return
+    known = msgspec.json.decode(work.artifacts.get(champion), type=Manifest).labels or (EVERY_ANSWER,)
+    for answer in thresholds:
+        if answer not in known:
+            raise InputError(f"The answer {answer!r} is unknown.", hint=f"The answers are: {', '.join(known)}.")
 
 
 def set_paused(work: Workspace, name: str, paused: bool, *, actor: str, why: str = "") -> Deployment:
@@ -147,8 +165,14 @@ def hold_to(
 
 
 def apply_all(work: Workspace, *, actor: str) -> list[Applied]:
-    """Apply every task file of the workspace; tasks that only the store knows stay as they are."""
-    return [apply_task(work, name, actor=actor) for name in work.task_names()]
+    """Apply every task file of the workspace, or none where one has faults.
+
+    Tasks that only the store knows stay as they are.
+    """
+    names = work.task_names()
+    for name in names:
+        work.read_task(name)
+    return [apply_task(work, name, actor=actor) for name in names]
 
 
 def known_tasks(work: Workspace) -> list[str]:

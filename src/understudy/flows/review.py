@@ -106,7 +106,7 @@ def next_review(head: Head, user: str) -> ReviewTask | None:
     return ReviewTask(
         id=case.id,
         question=head.task.decision.question,
-        inputs=msgspec.json.decode(case.body or b"{}"),
+        inputs=in_order(head, msgspec.json.decode(case.body or b"{}")),
         answers=head.labels,
         suggestion=None if is_blind(case) else suggestion_of(head, case),
         blind=is_blind(case),
@@ -114,6 +114,14 @@ def next_review(head: Head, user: str) -> ReviewTask | None:
         expires_at=now + CLAIM,
         waiting=left,
     )
+
+
+def in_order(head: Head, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs in the order of the contract, as people know their table; missing ones are null."""
+    if head.reader is None:
+        return inputs
+    columns = [column.name for column in head.reader.contract.columns if column.used or column.name in inputs]
+    return {name: inputs.get(name) for name in columns}
 
 
 def is_blind(case: CaseRecord) -> bool:
