@@ -1,8 +1,10 @@
 """The documentation cannot lie: its examples run, and its reference pages are what the code says."""
 
+import os
 import re
 import runpy
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from understudy.core import errors
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```(python|console)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(python|console|bash)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REFERENCE = runpy.run_path(str(ROOT / "scripts" / "write_reference.py"))
 
 
@@ -41,6 +43,9 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         if language == "python":
             exec(compile(text, str(page), "exec"), names)
             continue
+        if language == "bash":
+            assert run_shell(text, tmp_path).count('"applied"') == 1
+            continue
         for line in text.splitlines():
             if line.startswith("$ "):
                 command = shlex.split(line[2:])
@@ -49,6 +54,22 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
                     [sys.executable, "-m", "understudy", *command[1:]], capture_output=True, text=True, check=False
                 )
                 assert done.returncode == 0, done.stderr
+
+
+def run_shell(text: str, place: Path) -> str:
+    """Run a block in a shell whose background processes end with it, on a port that is free."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        text = text.replace("8000", str(free.getsockname()[1]))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    script = f"set -e\ntrap 'kill 0' EXIT\n{text}"
+    with (place / "shell.log").open("wb+") as log:
+        shell = subprocess.Popen(
+            ["bash", "-c", script], stdout=log, stderr=log, env=environment, cwd=place, start_new_session=True
+        )
+        shell.wait(timeout=120)
+        log.seek(0)
+        return log.read().decode()
 
 
 @pytest.mark.parametrize("page", REFERENCE["PAGES"])
