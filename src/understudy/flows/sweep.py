@@ -1,4 +1,4 @@
-"""What is due by the clock: overdue cases."""
+"""What is due by the clock: overdue cases, and the seals of the log."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from msgspec.structs import replace
 
 from understudy.flows.head import Head
 from understudy.flows.review import plain_review
+from understudy.flows.workspace import Workspace
 from understudy.store.casebook import ESCALATED_PRIORITY, append_review, get_case, leave_queue
 from understudy.store.queue import keep_place, overdue, read_place
+from understudy.store.seals import seal
+from understudy.store.tasks import task_number
 
 MOST_AT_ONCE = 500
 BY_RULES = "rules"
@@ -37,6 +40,16 @@ def sweep(head: Head) -> int:
                 leave_queue(connection, place.case_seq)
             done += 1
     return done
+
+
+def seal_all(work: Workspace, task: str) -> int:
+    """Seal every finished row of a task that no seal covers yet, and say how many seals that took."""
+    seals = 0
+    while True:
+        with work.store.writing() as connection:
+            if seal(connection, task_number(connection, task), work.clock.now()) is None:
+                return seals
+        seals += 1
 
 
 def rule_for(head: Head, body: bytes | None) -> str | None:

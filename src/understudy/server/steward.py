@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
+import socket
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from understudy.core.errors import UnderstudyError
-from understudy.flows.sweep import sweep
+from understudy.flows.sweep import seal_all, sweep
 from understudy.server.service import Service
+from understudy.store.leases import take_lease
 
 EVERY = 60.0
+LASTING = 150
+"""Seconds for which the lease lasts: another process takes over once two rounds were missed."""
+
 log = logging.getLogger("understudy")
 
 
 class Steward:
-    """A thread that does the chores each minute."""
+    """A thread that does the chores each minute, while it holds the lease.
 
-    def __init__(self, service: Service) -> None:
+    Parameters
+    ----------
+    service : Service
+    every : float
+        Seconds between two rounds.
+    """
+
+    def __init__(self, service: Service, every: float = EVERY) -> None:
         self._service = service
+        self._every = every
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="steward", daemon=True)
 
@@ -32,18 +50,27 @@ class Steward:
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY):
-            for task in self._names():
-                try:
-                    sweep(self._service.head(task))
-                except UnderstudyError as error:
-                    log.warning("%s: %s", task, error.message)
-                except Exception:
-                    log.exception("A chore failed for %s", task)
+        while not self._stop.wait(self._every):
+            self._guarded(self._round)
 
-    def _names(self) -> list[str]:
+    def _round(self) -> None:
+        with self._service.work.store.writing() as connection:
+            if take_lease(connection, "steward", self._name, seconds=LASTING) is None:
+                return
+        for task in self._service.tasks():
+            self._guarded(partial(self._sweep, task))
+            self._guarded(partial(seal_all, self._service.work, task))
+
+    def _sweep(self, task: str) -> None:
+        sweep(self._service.head(task))
+
+    def _guarded(self, chore: Callable[[], object]) -> None:
+        """Do a chore; what goes wrong is logged, and the next round tries again."""
+        if self._stop.is_set():
+            return
         try:
-            return self._service.tasks()
+            chore()
         except UnderstudyError as error:
             log.warning("%s", error.message)
-            return []
+        except Exception:
+            log.exception("A chore failed")
