@@ -1,4 +1,4 @@
-"""Kills a server under load, again and again, and looks whether anything that it acknowledged is missing or there twice.
+"""Kills a server under load, again and again: is anything that it acknowledged missing, or there twice?
 
 `python -m bench.kills --times 50` on SQLite; `--store postgresql://…` on PostgreSQL (an empty database).
 """
@@ -165,10 +165,8 @@ def faults(work: Workspace, told: Told) -> list[str]:
             twice[row.id, row.value] += 1
         found += [f"outcome of {name} is lost" for name, value in told.outcomes.items() if current.get(name) != value]
         found += [f"outcome {name} is there {count} times" for name, count in twice.items() if count > 1]
-        looks = Counter(
-            (row.case_seq, row.value)
-            for row in connection.execute(sa.select(reviews).where(reviews.c.action == "decide"))
-        )
+        given = sa.select(reviews.c.case_seq, reviews.c.value).where(reviews.c.action == "decide")
+        looks = Counter((row.case_seq, row.value) for row in connection.execute(given))
         for name, value in told.reviews:
             if looks[known[name].seq, value] != 1:
                 found.append(f"review of {name} is there {looks[known[name].seq, value]} times")
