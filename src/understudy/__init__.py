@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from understudy.client.shells import AsyncClient, Client
     from understudy.flows.adopt import Origin, adopt
     from understudy.flows.predict import load, score_file
     from understudy.flows.run import init, run
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from understudy.models.search import Budget
 
 __all__ = [
+    "AsyncClient",
     "Budget",
+    "Client",
     "Origin",
     "adopt",
     "init",
@@ -30,7 +33,9 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AsyncClient": "understudy.client.shells",
     "Budget": "understudy.models.search",
+    "Client": "understudy.client.shells",
     "Origin": "understudy.flows.adopt",
     "adopt": "understudy.flows.adopt",
     "init": "understudy.flows.run",
