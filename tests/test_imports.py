@@ -49,3 +49,20 @@ def test_an_unknown_name_says_so() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         understudy.trian  # noqa: B018
+
+
+SERVING = """
+from understudy.server.serve import application
+from understudy.server.service import open_service
+from understudy.flows.workspace import open_workspace
+import sys
+open_service(open_workspace({root!r})).warm()
+print([name for name in ("sklearn", "skops", "lightgbm", "onnx", "optuna", "altair") if name in sys.modules])
+"""
+
+
+def test_serving_a_compiled_version_loads_no_training_library(ran) -> None:
+    assert ran[1].model.compiled
+    code = SERVING.format(root=str(ran[0]))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
