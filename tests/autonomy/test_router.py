@@ -55,6 +55,11 @@ def test_below_partial_the_model_decides_nothing(level: Level) -> None:
     assert found.reasons == (f"level_{level.value}",)
 
 
+def test_what_would_bar_a_case_is_recorded_below_partial_too() -> None:
+    found = route(replace(AT_PARTIAL, level=Level.SHADOW), replace(SURE, outside=("mandate_limit",), strangeness=1.0))
+    assert found.reasons == ("level_shadow", "mandate_limit", "strange")
+
+
 def test_in_full_only_strangeness_and_the_mandate_stop_it() -> None:
     full = replace(AT_PARTIAL, level=Level.FULL, thresholds={})
     assert route(full, replace(SURE, confidence=0.34)).decided_by is Decider.MODEL

@@ -117,10 +117,13 @@ def at_once(deployed: Deployment, facts: Facts, by: Decider, reasons: tuple[str,
 
 
 def objections(deployed: Deployment, facts: Facts) -> tuple[str, ...]:
-    """Why the model may not decide this case by itself; empty where it may."""
-    if deployed.level.height < Level.PARTIAL.height:
-        return (f"level_{deployed.level.value}",)
-    found = ["paused"] if deployed.paused else []
+    """Why the model may not decide this case by itself; empty where it may.
+
+    Below `partial` the level alone forbids it. What else speaks against it is recorded all the same: evidence is
+    gathered on the cases that would be automated.
+    """
+    found = [] if deployed.level.height >= Level.PARTIAL.height else [f"level_{deployed.level.value}"]
+    found += ["paused"] if deployed.paused else []
     found += facts.outside
     if facts.answer is None:
         return (*found, "no_prediction")
@@ -142,9 +145,12 @@ def threshold(deployed: Deployment, answer: str | float) -> float:
 def told(reasons: tuple[str, ...]) -> tuple[str, ...]:
     """The reasons as callers and reviewers may read them before the case is decided.
 
-    What depends on the model's answer is left out beside other reasons, and is one word where it stands alone.
+    Below `partial` that is the level alone. Above, what depends on the model's answer is left out beside other reasons,
+    and is one word where it stands alone.
 
-    >>> told(("strange", "unsure")), told(("answer_not_allowed",))
-    (('strange',), ('not_automated',))
+    >>> told(("level_shadow", "strange")), told(("strange", "unsure")), told(("answer_not_allowed",))
+    (('level_shadow',), ('strange',), ('not_automated',))
     """
+    if any(code.startswith("level_") for code in reasons):
+        return tuple(code for code in reasons if code == "rule" or code.startswith("level_"))
     return tuple(code for code in reasons if code not in TOLD_BY_PREDICTION) or ("not_automated",)

@@ -206,7 +206,15 @@ def go_live(
     )
     page = render(report)
     level = register_version(
-        work, task, version, candidate=candidate, occasion=occasion, files=files, report=report, page=page
+        work,
+        task,
+        version,
+        candidate=candidate,
+        occasion=occasion,
+        files=files,
+        report=report,
+        page=page,
+        history=history_table(version, data, parts.history),
     )
     occasion.tell(Step(title="registered", detail=f"as {version.digest[:12]}; the task's level is {level.value}"))
     place = work.root / "reports" / f"{task.name}-{version.digest[:12]}.html"
@@ -297,6 +305,28 @@ def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: in
     return evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=seed)
 
 
+def history_table(version: Version, data: Dataset, rows: np.ndarray) -> pl.DataFrame:
+    """What the version says of rows that served nothing else, beside their answers: the first evidence of its gate.
+
+    Its columns are `prediction` and `label` as they are recorded of live cases, `confidence` and `strangeness`.
+    """
+    predictions = version.predict_clean(data.frame[rows])
+    y, labels = data.answers.y[rows], data.answers.labels
+    if labels:
+        names = np.array(labels, dtype=object)
+        said, right = names[predictions.scores.argmax(axis=1)].tolist(), names[y].tolist()
+    else:
+        said, right = [repr(float(value)) for value in predictions.scores[:, 0]], [repr(float(value)) for value in y]
+    return pl.DataFrame(
+        {
+            "prediction": pl.Series(said, dtype=pl.String),
+            "label": pl.Series(right, dtype=pl.String),
+            "confidence": predictions.confidence,
+            "strangeness": predictions.strangeness,
+        }
+    )
+
+
 def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidate) -> Agreement:
     """How far answering row by row lies from answering by columns, on held-out and on dirty rows."""
     reader = RowReader(msgspec.to_builtins(data.contract))
@@ -378,6 +408,7 @@ def register_version(
     files: dict[str, bytes],
     report: Report,
     page: str,
+    history: pl.DataFrame,
 ) -> Level:
     """Keep the version's files, then note it in one transaction, and return the task's level afterwards.
 
@@ -392,6 +423,7 @@ def register_version(
         "leaderboard.json": work.artifacts.put(msgspec.json.encode(candidate.leaderboard)),
         "stages.json": work.artifacts.put(msgspec.json.encode(candidate.stages)),
     }
+    beside["history.parquet"] = work.artifacts.put(parquet(history))
     if candidate.oof is not None:
         beside["oof.parquet"] = work.artifacts.put(parquet(candidate.oof))
     fine = passed(report.checks)

@@ -252,3 +252,39 @@ sessions = sa.Table(
     sa.Column("expires_at", Whole, nullable=False),
     sa.Column("revoked_at", Whole),
 )
+
+losses = sa.Table(
+    "losses",
+    metadata,
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), primary_key=True),
+    sa.Column("n", Whole, primary_key=True, autoincrement=False),
+    sa.Column("case_seq", Whole, nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("label", sa.Text),
+    sa.Column("loss", sa.Float),
+    sa.Column("propensity", sa.Float, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("strangeness", sa.Float, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("eligible", sa.Boolean, nullable=False),
+    sa.Column("automated", sa.Boolean, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("at", Whole, nullable=False),
+    sa.Column("place", Whole, nullable=False),
+    sa.Index(None, "task", "case_seq"),
+)
+
+states = sa.Table(
+    "states",
+    metadata,
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), primary_key=True),
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("version", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("n", Whole, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("at", Whole, nullable=False),
+)

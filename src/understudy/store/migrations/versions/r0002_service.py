@@ -1,4 +1,4 @@
-"""The service: cases, what became of them, reviews, outcomes, the queue, and who may come in."""
+"""The service: cases, what became of them, reviews, outcomes, the queue, losses, and who may come in."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -161,6 +161,42 @@ def upgrade() -> None:
         sa.Column("revoked_at", Whole),
         sa.PrimaryKeyConstraint("hash", name="pk_sessions"),
     )
+    op.create_table(
+        "losses",
+        sa.Column("task", Whole, nullable=False),
+        sa.Column("n", Whole, nullable=False),
+        sa.Column("case_seq", Whole, nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("source", sa.String(16), nullable=False),
+        sa.Column("label", sa.Text),
+        sa.Column("loss", sa.Float),
+        sa.Column("propensity", sa.Float, nullable=False),
+        sa.Column("confidence", sa.Float, nullable=False),
+        sa.Column("strangeness", sa.Float, nullable=False),
+        sa.Column("side", sa.Text, nullable=False),
+        sa.Column("eligible", sa.Boolean, nullable=False),
+        sa.Column("automated", sa.Boolean, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("at", Whole, nullable=False),
+        sa.Column("place", Whole, nullable=False),
+        sa.ForeignKeyConstraint(["task"], ["tasks.task"], name="fk_losses_task"),
+        sa.PrimaryKeyConstraint("task", "n", name="pk_losses"),
+    )
+    op.create_index("ix_losses_task_case_seq", "losses", ["task", "case_seq"])
+    op.create_table(
+        "states",
+        sa.Column("task", Whole, nullable=False),
+        sa.Column("name", sa.String(16), nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("n", Whole, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("at", Whole, nullable=False),
+        sa.ForeignKeyConstraint(["task"], ["tasks.task"], name="fk_states_task"),
+        sa.PrimaryKeyConstraint("task", "name", "version", "epoch", "n", name="pk_states"),
+    )
     for name in NUMBERED:
         if op.get_bind().dialect.name == "postgresql":
             op.execute(sa.schema.CreateSequence(sa.Sequence(f"{name}_seq")))
@@ -170,6 +206,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in (
+        "states",
+        "losses",
         "sessions",
         "tokens",
         "leases",

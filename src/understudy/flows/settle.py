@@ -1,0 +1,174 @@
+"""From cases, outcomes and reviews to losses: in decision order, once the truth is known or its day has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+
+from understudy.autonomy.router import EVERY_ANSWER
+from understudy.autonomy.truth import Past, Truth, known_truth, loss
+from understudy.core.nouns import Decider, Deployment
+from understudy.core.task import duration
+from understudy.flows.answers import verdict_of
+from understudy.flows.head import Head
+from understudy.store.casebook import CaseRecord
+from understudy.store.ledger import (
+    Entry,
+    Guess,
+    State,
+    append_losses,
+    cases_after,
+    cases_by_number,
+    guesses,
+    keep_state,
+    next_number,
+    of_cases,
+    read_state,
+    take_inbox,
+)
+from understudy.store.outcomes import current_outcomes
+from understudy.store.registry import read_deployments
+
+CASES_AT_ONCE = 2000
+MOST_INBOX = 10_000
+SETTLED = "settled"
+BARRED = frozenset({"strange", "mandate_limit", "mandate_never", "mandate_expired", "answer_not_allowed"})
+"""Reasons for which a case would not be automated, however sure the model is."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a pass wrote: how many cases it settled, and the first place that a correction changed, if any."""
+
+    cases: int
+    corrected_from: int | None
+
+
+def settle(connection: sa.Connection, head: Head, now: int) -> Settled:
+    """Write the losses of cases whose truth is known, and correct those whose truth has changed.
+
+    Cases are settled in decision order: one whose truth may still come holds up those after it until its day has
+    passed. So no order can depend on what the truth is.
+    """
+    deployments = {deployed.revision: deployed for deployed in read_deployments(connection, head.number)}
+    touched = take_inbox(connection, head.number, most=MOST_INBOX)
+    last = read_settled(connection, head.number)
+    corrected = correct(connection, head, deployments, [seq for seq in touched if seq <= last], now)
+    count = 0
+    while True:
+        cases = cases_after(connection, head.number, last, CASES_AT_ONCE)
+        entries, done = settle_some(connection, head, deployments, cases, now)
+        if done:
+            append_losses(connection, head.number, entries)
+            last, count = cases[done - 1].seq, count + done
+            body = msgspec.json.encode({"seq": last})
+            keep_state(connection, head.number, SETTLED, "", 0, state=State(n=0, body=body), at=now)
+        if done < CASES_AT_ONCE:
+            return Settled(count, corrected)
+
+
+def read_settled(connection: sa.Connection, task: int) -> int:
+    """The number of the last case that is settled."""
+    state = read_state(connection, task, SETTLED, "", 0, before=1)
+    return 0 if state is None else int(msgspec.json.decode(state.body)["seq"])
+
+
+def settle_some(
+    connection: sa.Connection,
+    head: Head,
+    deployments: dict[int, Deployment],
+    cases: Sequence[CaseRecord],
+    now: int,
+) -> tuple[list[Entry], int]:
+    """The entries of the first cases, up to one whose truth may still come; and how many cases they are."""
+    known = truths(connection, head, cases, now)
+    thoughts = guesses(connection, [case.seq for case in cases])
+    n = next_number(connection, head.number)
+    entries: list[Entry] = []
+    for done, case in enumerate(cases):
+        truth = known[case.seq]
+        if truth is None:
+            return entries, done
+        for guess in thoughts.get(case.seq, ()):
+            place = n + len(entries)
+            entries.append(entry(head, deployments[case.revision], case, guess, truth, n=place, place=place, at=now))
+    return entries, len(cases)
+
+
+def correct(
+    connection: sa.Connection, head: Head, deployments: dict[int, Deployment], seqs: Sequence[int], now: int
+) -> int | None:
+    """Append what has changed of settled cases, at its old place; the first such place, or None."""
+    cases = cases_by_number(connection, head.number, seqs)
+    known, thoughts = truths(connection, head, cases, now), guesses(connection, seqs)
+    held = of_cases(connection, head.number, seqs)
+    n = next_number(connection, head.number)
+    entries: list[Entry] = []
+    for case in cases:
+        truth = known[case.seq]
+        for guess in thoughts.get(case.seq, ()):
+            earlier = held.get((case.seq, guess.version))
+            if truth is None or earlier is None or (earlier.source, earlier.label) == (truth.source, truth.label):
+                continue
+            number = n + len(entries)
+            deployed = deployments[case.revision]
+            entries.append(entry(head, deployed, case, guess, truth, n=number, place=earlier.place, at=now))
+    append_losses(connection, head.number, entries)
+    return min((changed.place for changed in entries), default=None)
+
+
+def truths(connection: sa.Connection, head: Head, cases: Sequence[CaseRecord], now: int) -> dict[int, Truth | None]:
+    """What is known of each case's truth."""
+    outcomes = current_outcomes(connection, head.number, [case.id for case in cases])
+    found: dict[int, Truth | None] = {}
+    for case in cases:
+        stands = verdict_of(head, case)
+        outcome = outcomes.get(case.id)
+        past = Past(
+            review_kind=case.review_kind,
+            review_propensity=case.review_propensity,
+            blind=case.blind,
+            decision=None if stands is None else stands.decision,
+            reviews=case.reviews,
+            outcome=None if outcome is None else outcome.value,
+            overdue=now >= case.received_at + duration(head.task.truth.mature_after),
+        )
+        found[case.seq] = known_truth(head.task, past)
+    return found
+
+
+def entry(
+    head: Head,
+    deployed: Deployment,
+    case: CaseRecord,
+    guess: Guess,
+    truth: Truth,
+    *,
+    n: int,
+    place: int,
+    at: int,
+) -> Entry:
+    """A row of the ledger."""
+    champion = guess.version == case.version
+    return Entry(
+        n=n,
+        place=place,
+        case_seq=case.seq,
+        version=guess.version,
+        role=guess.role,
+        source=truth.source,
+        label=truth.label,
+        loss=loss(head.task, guess.prediction, truth),
+        propensity=truth.propensity,
+        confidence=guess.confidence,
+        strangeness=1.0 if case.strangeness is None else case.strangeness,
+        side=EVERY_ANSWER if head.task.decision.kind == "regression" else guess.prediction,
+        eligible=(case.strangeness or 0.0) <= deployed.strange_limit and BARRED.isdisjoint(case.reasons),
+        automated=champion and case.decided_by is Decider.MODEL,
+        revision=case.revision,
+        epoch=deployed.epoch,
+        at=at,
+    )
