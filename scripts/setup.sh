@@ -18,6 +18,10 @@ debian() { # package, why
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null
 }
 
+has_initdb() { # Debian keeps the server's programs off the PATH
+  command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
 find_python() {
   local name
   for name in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
@@ -33,11 +37,21 @@ find_python() {
 if command -v dpkg >/dev/null; then
   debian libgomp1 "LightGBM's threads"
 fi
+if [ "$purpose" = dev ] && ! has_initdb; then
+  if ! command -v dpkg >/dev/null; then
+    echo "PostgreSQL's server is needed (the tests start one), initdb on the PATH; Debian's package is postgresql." >&2
+    exit 1
+  fi
+  debian postgresql "the tests start a server"
+fi
+if [ "$purpose" = dev ] && [ ! -x /usr/bin/chromium ] && command -v dpkg >/dev/null; then
+  debian chromium "the tests of the pages"
+fi
 python=$(find_python)
 
 if command -v uv >/dev/null; then
   [ -x .venv/bin/python ] || uv venv --quiet --python "$python" .venv
-  if [ "$purpose" = dev ]; then uv pip install --quiet --python .venv -e . --group dev; else uv pip install --quiet --python .venv -e .; fi
+  if [ "$purpose" = dev ]; then uv pip install --quiet --python .venv -e '.[postgres]' --group dev; else uv pip install --quiet --python .venv -e .; fi
 else
   if [ ! -x .venv/bin/python ]; then
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -47,7 +61,7 @@ else
     "$python" -m venv .venv
   fi
   .venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-  if [ "$purpose" = dev ]; then .venv/bin/python -m pip install --quiet -e . --group dev; else .venv/bin/python -m pip install --quiet -e .; fi
+  if [ "$purpose" = dev ]; then .venv/bin/python -m pip install --quiet -e '.[postgres]' --group dev; else .venv/bin/python -m pip install --quiet -e .; fi
 fi
 
 if ! .venv/bin/python -c 'import understudy, lightgbm, onnxruntime'; then

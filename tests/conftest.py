@@ -1,6 +1,7 @@
 """What several rooms' tests share: invented tables with known answers, and a workspace that has been run once."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 import understudy
+from postgres import running_server
 from understudy.flows.golive import RunResult
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
@@ -59,3 +61,10 @@ def ran(claims_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         claims_csv, target="pay", workspace=work, budget=understudy.Budget(trials=4), drop=("paid_amount",)
     )
     return work, result
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Each call makes an empty PostgreSQL database, on a server that lives as long as the tests, and gives its URL."""
+    with running_server() as make_database:
+        yield make_database

@@ -1,4 +1,4 @@
-"""What is remembered, and that nothing of it is half."""
+"""What is peculiar to SQLite, refused URLs, and artifacts; see test_contract.py for what holds on every database."""
 
 import os
 import signal
@@ -8,45 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 
 from understudy.core.canonical import digest
 from understudy.core.errors import InputError, StoreError
-from understudy.core.nouns import Deployment, Level, Move
 from understudy.store.artifacts import open_artifacts
 from understudy.store.database import Store, open_store
-from understudy.store.events import append_event, first_broken_event, read_events
-from understudy.store.registry import (
-    VersionRecord,
-    current,
-    find_version,
-    keep_snapshot,
-    list_versions,
-    move_to,
-    register,
-)
-from understudy.store.schema import events, metadata, models
-from understudy.store.tasks import save_task, task_number
-
-
-def record(name: str, at: int = 1) -> VersionRecord:
-    return VersionRecord(
-        version=digest(name.encode()),
-        recipe="lightgbm",
-        snapshot="s",
-        served="onnx",
-        seed=0,
-        passed=True,
-        environment={"python": "3.11"},
-        beside={"report.json": "r"},
-        at=at,
-    )
-
-
-def saved(store: Store, body: bytes = b"[task]") -> int:
-    with store.writing() as connection:
-        return save_task(connection, "late", body, secret=b"s" * 32, actor="ann", at=1)[0]
+from understudy.store.events import first_broken_event, read_events
+from understudy.store.schema import models
+from understudy.store.tasks import task_number
 
 
 @pytest.fixture
@@ -59,12 +28,6 @@ def store(url: str) -> Store:
     return open_store(url)
 
 
-def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
-    with store.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "understudy_version"})
-        assert compare_metadata(context, metadata) == []
-
-
 def test_sqlite_loses_nothing_that_it_has_acknowledged(store: Store) -> None:
     with store.reading() as connection:
         asked = {
@@ -72,13 +35,6 @@ def test_sqlite_loses_nothing_that_it_has_acknowledged(store: Store) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert asked == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-
-
-def test_a_store_of_a_newer_understudy_is_refused(url: str, store: Store) -> None:
-    with store.writing() as connection:
-        connection.exec_driver_sql("UPDATE understudy_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match=r"written by a newer Understudy \(schema 9999\)\.\nUpgrade"):
-        open_store(url)
 
 
 def test_what_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
@@ -91,72 +47,11 @@ def test_what_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
         open_store("nonsense")
 
 
-def test_a_task_is_revised_only_when_its_text_differs(store: Store) -> None:
-    assert saved(store) == saved(store) == saved(store, b"[task] # other")
-    with store.reading() as connection:
-        number = task_number(connection, "late")
-        assert [event.kind for event in read_events(connection, number)] == ["task.saved", "task.saved"]
-        with pytest.raises(StoreError, match=r"knows no task 'early' \(tasks: late\)"):
-            task_number(connection, "early")
-
-
-def test_a_version_is_found_by_its_beginning_by_latest_and_by_champion(store: Store) -> None:
-    number = saved(store)
-    first, second = record("first", 1), record("second", 2)
-    with store.writing() as connection:
-        keep_snapshot(connection, number, digest="s", source="x.csv", rows=3, at=1)
-        keep_snapshot(connection, number, digest="s", source="x.csv", rows=3, at=2)
-        assert register(connection, number, first, actor="ann")
-        assert register(connection, number, second, actor="ann")
-        assert not register(connection, number, first, actor="ann")
-        move = Move(
-            kind="shadow",
-            to=Deployment(level=Level.SHADOW, champion=first.version),
-            reasons=("all checks passed",),
-        )
-        move_to(connection, number, move, actor="ann", at=3)
-    with store.reading() as connection:
-        assert list_versions(connection, number) == [second, first]
-        assert find_version(connection, number, "latest") == second
-        assert find_version(connection, number, "champion") == first
-        assert find_version(connection, number, first.version[:8]) == first
-        assert current(connection, number).level is Level.SHADOW
-        with pytest.raises(StoreError, match="2 versions begin with ''"):
-            find_version(connection, number, "")
-        with pytest.raises(StoreError, match='There is no version "\' OR 1=1 --"'):
-            find_version(connection, number, "' OR 1=1 --")
-
-
-def test_a_task_without_versions_says_what_to_do(store: Store) -> None:
-    number = saved(store)
-    with store.reading() as connection, pytest.raises(StoreError, match="no version yet"):
-        find_version(connection, number, "latest")
-
-
-@pytest.mark.parametrize(
-    ("damage", "broken"),
-    [
-        (events.update().where(events.c.seq == 2).values(actor="eve"), 2),
-        (events.update().where(events.c.seq == 3).values(body=b"{}"), 3),
-        (events.delete().where(events.c.seq == 2), 2),
-        (events.delete().where(events.c.seq == 4), 4),
-    ],
-)
-def test_an_edited_or_missing_line_shows(store: Store, damage: sa.Executable, broken: int) -> None:
-    number = saved(store)
-    with store.writing() as connection:
-        for at in range(3):
-            append_event(connection, number, at=at, actor="ann", kind="noted", body={"n": at})
-        assert first_broken_event(connection, number) is None
-        connection.execute(damage)
-    with store.reading() as connection:
-        assert first_broken_event(connection, number) == broken
-
-
 KILLED = """
-import os, signal, sys
-sys.path.insert(0, {tests!r})
-from test_store import *
+import os, signal
+from understudy.store.database import open_store
+from understudy.store.registry import register
+from understudy.testing.store_suite import record, saved
 store = open_store({url!r})
 number = saved(store)
 with store.writing() as connection:
@@ -166,7 +61,7 @@ with store.writing() as connection:
 
 
 def test_a_process_killed_while_it_registers_leaves_nothing_half_registered(url: str) -> None:
-    code = KILLED.format(tests=str(Path(__file__).parent), url=url)
+    code = KILLED.format(url=url)
     done = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ})
     assert done.returncode == -signal.SIGKILL
     with open_store(url).reading() as connection:
@@ -174,16 +69,6 @@ def test_a_process_killed_while_it_registers_leaves_nothing_half_registered(url:
         assert connection.execute(sa.select(models)).all() == []
         assert [event.kind for event in read_events(connection, number)] == ["task.saved"]
         assert first_broken_event(connection, number) is None
-
-
-def test_a_second_writer_waits_for_the_first(url: str, store: Store) -> None:
-    number = saved(store)
-    other = open_store(url)
-    for writer in (store, other) * 5:
-        with writer.writing() as connection:
-            append_event(connection, number, at=0, actor="ann", kind="noted", body={})
-    with other.reading() as connection:
-        assert len(read_events(connection, number)) == 11
 
 
 def test_artifacts_are_kept_once_checked_and_named_by_content_alone(tmp_path: Path) -> None:

@@ -40,6 +40,14 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("understudy.cli.resume:resume", "Let automation go on where it was stopped."),
     "rollback": Command("understudy.cli.rollback:rollback", "Bring an earlier champion back."),
     "token": Command("understudy.cli.token:token", "Create, list or revoke tokens and sign-in links."),
+    "verify": Command("understudy.cli.verify:verify", "Check event logs, sealed rows, inputs, artifacts and archives."),
+    "erase": Command("understudy.cli.erase:erase", "Erase what is held about a person or a case."),
+    "backup": Command("understudy.cli.backup:backup", "Write the whole workspace to one file, while it serves."),
+    "restore": Command("understudy.cli.restore:restore", "Make a workspace from a backup, and verify it."),
+    "migrate-store": Command("understudy.cli.migrate_store:migrate_store", "Move from SQLite to PostgreSQL."),
+    "archive": Command("understudy.cli.archive:archive", "Move old, sealed rows out of the store into files."),
+    "gc": Command("understudy.cli.gc:gc", "Remove artifacts that nothing names."),
+    "doctor": Command("understudy.cli.doctor:doctor", "Check that everything is as it should be, and say the way out."),
 }
 
 

@@ -20,6 +20,7 @@ def models(task: TaskName, workspace: Workspace = Path(), json: AsJson = False) 
     for record in listing.versions:
         at = datetime.fromtimestamp(record.at / 1_000_000, tz=UTC)
         role = f"champion, {listing.level}" if record.version == listing.champion else ""
+        role += (", " if role else "") + "snapshot purged" if record.version in listing.purged else ""
         verdict = "passed" if record.passed else "failed"
         table.add_row(record.version[:12], record.recipe, record.served, verdict, f"{at:%Y-%m-%d %H:%M} UTC", role)
     console.print(table)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -30,6 +32,14 @@ class Engine(Protocol):
         """`work` of each item, in the items' order."""
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is kept: its name, its size in bytes, and when it was written, in microseconds since 1970 UTC."""
+
+    name: str
+    size: int
+    at: int
+
+
 class Artifacts(Protocol):
     """Files by their content's SHA-256."""
 
@@ -38,3 +48,9 @@ class Artifacts(Protocol):
 
     def get(self, name: str) -> bytes:
         """The bytes with this hash, checked. Raises StoreError when they are missing or damaged."""
+
+    def delete(self, name: str) -> None:
+        """Remove what is kept under a name; nothing happens where nothing is."""
+
+    def stored(self) -> Iterable[Stored]:
+        """Everything that is kept."""

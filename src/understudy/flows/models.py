@@ -9,17 +9,25 @@ import msgspec
 from understudy.core.errors import DataError
 from understudy.evaluation.report import Report
 from understudy.flows.workspace import Workspace, open_workspace
+from understudy.store.erasure import read_snapshots
 from understudy.store.registry import VersionRecord, current, find_version, list_versions
 from understudy.store.tasks import task_number
 
+SNAPSHOT, PURGED = b"<dt>Snapshot</dt><dd>", b"<dt>Snapshot</dt><dd><strong>snapshot purged</strong> "
+"""How the page names the snapshot, and how it does once that was erased."""
+
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's versions, the newest first, with its champion and level."""
+    """A task's versions, the newest first, with its champion and level.
+
+    `purged` names the versions whose snapshot was erased since: they were trained on rows that are gone.
+    """
 
     task: str
     level: str
     champion: str
     versions: tuple[VersionRecord, ...]
+    purged: tuple[str, ...] = ()
 
 
 def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
@@ -28,12 +36,23 @@ def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
     with work.store.reading() as connection:
         number = task_number(connection, task)
         deployed = current(connection, number)
-        return Listing(
-            task=task,
-            level=deployed.level.value,
-            champion=deployed.champion,
-            versions=tuple(list_versions(connection, number)),
-        )
+        versions = tuple(list_versions(connection, number))
+        purged = {snapshot.digest for snapshot in read_snapshots(connection, number) if snapshot.purged_at}
+    return Listing(
+        task=task,
+        level=deployed.level.value,
+        champion=deployed.champion,
+        versions=versions,
+        purged=tuple(record.version for record in versions if record.snapshot in purged),
+    )
+
+
+def snapshot_purged(task: str, *, version: str = "latest", workspace: str | Path = ".") -> bool:
+    """Whether the snapshot that a version was trained on was erased since."""
+    with open_workspace(workspace).store.reading() as connection:
+        number = task_number(connection, task)
+        used = find_version(connection, number, version).snapshot
+        return any(found.digest == used and found.purged_at for found in read_snapshots(connection, number))
 
 
 def beside(work: Workspace, task: str, version: str, name: str) -> bytes:
@@ -52,5 +71,8 @@ def write_report(task: str, out: Path, *, version: str = "latest", workspace: st
     """Write a version's report to an HTML file, and return its place."""
     if not out.parent.is_dir():
         raise DataError(f"There is no directory {out.parent} to write {out.name} to.")
-    out.write_bytes(beside(open_workspace(workspace), task, version, "report.html"))
+    page = beside(open_workspace(workspace), task, version, "report.html")
+    if snapshot_purged(task, version=version, workspace=workspace):
+        page = page.replace(SNAPSHOT, PURGED, 1)
+    out.write_bytes(page)
     return out

@@ -18,6 +18,7 @@ from understudy.store.casebook import CaseRecord
 from understudy.store.ledger import (
     Entry,
     Guess,
+    Key,
     State,
     append_losses,
     cases_after,
@@ -65,14 +66,14 @@ def settle(connection: sa.Connection, head: Head, now: int) -> Settled:
             append_losses(connection, head.number, entries)
             last, count = cases[done - 1].seq, count + done
             body = msgspec.json.encode({"seq": last})
-            keep_state(connection, head.number, SETTLED, "", 0, state=State(n=0, body=body), at=now)
+            keep_state(connection, Key(task=head.number, name=SETTLED), State(n=0, body=body), at=now)
         if done < CASES_AT_ONCE:
             return Settled(count, corrected)
 
 
 def read_settled(connection: sa.Connection, task: int) -> int:
     """The number of the last case that is settled."""
-    state = read_state(connection, task, SETTLED, "", 0, before=1)
+    state = read_state(connection, Key(task=task, name=SETTLED))
     return 0 if state is None else int(msgspec.json.decode(state.body)["seq"])
 
 

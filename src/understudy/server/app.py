@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import re
 import time
 from collections import deque
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
@@ -15,6 +17,7 @@ from understudy.core.errors import UnderstudyError
 from understudy.core.nouns import Role
 from understudy.flows.access import csrf_of
 from understudy.server.metrics import counted, timed
+from understudy.server.pages import as_page
 from understudy.server.routes import ROUTES
 from understudy.server.service import Service
 from understudy.server.steward import Steward
@@ -40,6 +43,7 @@ SAFE = frozenset({"GET", "HEAD"})
 MOST_FAILURES = 20
 FAILURE_SECONDS = 60.0
 MOST_RECENT = 1000
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 log = logging.getLogger("understudy")
 
@@ -75,6 +79,8 @@ class Routing:
         return found
 
     def _look(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        if CONTROL.search(unquote(path)):
+            raise WebError(404, "There is no such path: it holds control characters.")
         parts = path.split("/")
         methods = set()
         for pattern, route in self._by_length.get(len(parts), ()):
@@ -124,10 +130,10 @@ class App:
             route, params = self._routing.find(request.method, path)
             reply = await self._answer(route, params, request)
         except UnderstudyError as error:
-            reply = error_reply(error)
+            reply = refusal(scope, error)
         except Exception:
             log.exception("A request failed")
-            reply = error_reply(WebError(500, "The server failed.", hint="Its log says why."))
+            reply = refusal(scope, WebError(500, "The server failed.", hint="Its log says why."))
         name = "none" if route is None else route.path
         counted(name, reply.status).inc()
         timed(name).observe(time.perf_counter() - began)
@@ -176,7 +182,8 @@ class App:
         else:
             access = self._service.access("session", session) if session else None
         if access is None:
-            self._throttle()
+            if given or session:
+                self._throttle()
             raise WebError(401, "No valid token or session.", hint="Send Authorization: Bearer TOKEN, or sign in.")
         if access.role not in route.roles:
             raise WebError(403, f"The role {access.role.value} may not do this.")
@@ -185,11 +192,23 @@ class App:
         return access, session
 
     def _throttle(self) -> None:
-        """Slow down whoever guesses: after twenty failures in a minute, no more are looked at for a while."""
+        """Tell whoever guesses to wait, after twenty failures in a minute."""
         now = time.monotonic()
-        if len(self._failures) == MOST_FAILURES and now - self._failures[0] < FAILURE_SECONDS:
-            raise WebError(429, "Too many attempts without a valid token.", hint="Try again in a minute.")
+        left = FAILURE_SECONDS - (now - self._failures[0]) if len(self._failures) == MOST_FAILURES else 0.0
+        if left > 0:
+            raise WebError(
+                429,
+                "Too many attempts without a valid token.",
+                hint="Try again in a minute.",
+                headers=((b"retry-after", str(math.ceil(left)).encode()),),
+            )
         self._failures.append(now)
+
+
+def refusal(scope: Scope, error: UnderstudyError) -> Reply:
+    """An error: a page where a browser opens one, JSON elsewhere."""
+    opens = scope["method"] == "GET" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+    return as_page(error) if opens else error_reply(error)
 
 
 def host_name(host: str) -> str:
@@ -213,7 +232,7 @@ def check_origin(request: Request, hosts: frozenset[str]) -> None:
         A foreign page sends it.
     """
     origin = request.headers.get(b"origin")
-    foreign = origin is not None and host_name(urlsplit(origin.decode("latin-1")).netloc) not in hosts
+    foreign = origin is not None and host_name(origin.decode("latin-1").partition("://")[2]) not in hosts
     if foreign or request.headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
         raise WebError(403, "This page may not do that here.")
 
@@ -246,8 +265,10 @@ async def read_body(route: Route, request: Request) -> Any:
     kind = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     raw = await request.body()
     if route.form:
-        pairs = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=20)
-        return {name: values[-1] for name, values in pairs.items()}
+        try:
+            return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=20))
+        except ValueError as error:
+            raise WebError(400, f"The form cannot be read: {error}.") from error
     if kind != b"application/json":
         raise WebError(415, "The body must be JSON.", hint="Send Content-Type: application/json.")
     try:

@@ -14,8 +14,9 @@ from understudy.flows.review import ReviewTask
 from understudy.flows.status import TaskStatus
 from understudy.server.web import Problem
 
-CaseId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+CaseId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")]
+Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 MOST_CASES = 1000
 
 
@@ -55,7 +56,7 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
 class CaseDecision(Message, frozen=True, kw_only=True):
     """What the caller's own people or rules decided."""
 
-    decision: str | float
+    decision: Text | float
     by: Literal["person", "rule"] = "person"
 
 
@@ -63,8 +64,8 @@ class OutcomesRequest(Message, frozen=True, kw_only=True):
     """One outcome, or `outcomes` for several."""
 
     id: CaseId | None = None
-    outcome: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")] | float | bool | None = None
-    observed_at: datetime | None = None
+    outcome: Text | float | bool | None = None
+    observed_at: Moment | None = None
     outcomes: Annotated[tuple[OutcomeBody, ...], Meta(min_length=1, max_length=MOST_CASES)] | None = None
 
 
@@ -72,8 +73,8 @@ class OutcomeBody(Message, frozen=True, kw_only=True):
     """What turned out to be right for a case."""
 
     id: CaseId
-    outcome: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")] | float | bool
-    observed_at: datetime | None = None
+    outcome: Text | float | bool
+    observed_at: Moment | None = None
 
     def plain(self) -> Outcome:
         """The same for the flow."""
@@ -90,7 +91,7 @@ class ReviewRequest(Message, frozen=True, kw_only=True):
     """A reviewer's answer to a case."""
 
     id: CaseId
-    decision: str | float
+    decision: Text | float
     note: Text | None = None
 
 

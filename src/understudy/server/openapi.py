@@ -18,10 +18,12 @@ ERRORS = {
     401: "No valid token or session.",
     403: "The role may not do this.",
     404: "There is no such thing.",
+    405: "The path has no such method; Allow lists those that it has.",
     409: "It contradicts what is recorded.",
     410: "It was erased.",
     413: "The body is too large.",
     415: "The body is no JSON.",
+    421: "The server does not answer for this host.",
     422: "What was sent has faults; all are listed.",
     429: "Too many attempts.",
     500: "A fault of the server.",
@@ -31,8 +33,11 @@ ERRORS = {
 
 def document(routes: Sequence[Route]) -> bytes:
     """The whole interface."""
-    types = [kind for route in routes for kind in (route.body, route.query, route.answer) if kind is not None]
-    _, components = msgspec.json.schema_components([*dict.fromkeys(types), ErrorBody], ref_template=REF)
+    kinds = [kind for route in routes for kind in (route.body, route.query, route.answer, route.several)]
+    types = [kind for kind in kinds if kind is not None]
+    _, components = msgspec.json.schema_components(
+        [*dict.fromkeys(types), ErrorBody], schema_hook=any_value, ref_template=REF
+    )
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = operation(route, components)
@@ -53,6 +58,11 @@ def document(routes: Sequence[Route]) -> bytes:
     )
 
 
+def any_value(_: type) -> dict[str, Any]:
+    """The schema of `object`."""
+    return {"description": "Any value."}
+
+
 def operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     """One route."""
     found: dict[str, Any] = {
@@ -64,6 +74,9 @@ def operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     }
     if not route.roles:
         found["security"] = []
+    if route.form:
+        form = {"type": "object", "additionalProperties": {"type": "string"}}
+        found["requestBody"] = {"required": False, "content": {"application/x-www-form-urlencoded": {"schema": form}}}
     if route.body is not None:
         schema = {"$ref": REF.format(name=route.body.__name__)}
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -95,6 +108,11 @@ def responses(route: Route) -> dict[str, Any]:
     """What may be answered."""
     good: dict[str, Any] = {"description": route.summary}
     if route.answer is not None:
-        good["content"] = {"application/json": {"schema": {"$ref": REF.format(name=route.answer.__name__)}}}
-    failed = {"application/json": {"schema": {"$ref": REF.format(name="ErrorBody")}}}
-    return {"200": good} | {str(status): {"description": text, "content": failed} for status, text in ERRORS.items()}
+        kinds = [kind for kind in (route.answer, route.several) if kind is not None]
+        found = [{"$ref": REF.format(name=kind.__name__)} for kind in kinds]
+        good["content"] = {"application/json": {"schema": found[0] if len(found) == 1 else {"anyOf": found}}}
+    failed: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(name="ErrorBody")}}}
+    if route.method == "GET" or route.form:
+        failed["text/html"] = {"schema": {"type": "string"}}
+    code = "303" if route.form else "200"
+    return {code: good} | {str(status): {"description": text, "content": failed} for status, text in ERRORS.items()}

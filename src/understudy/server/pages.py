@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from understudy.core.errors import DeniedError
+from understudy.core.errors import DeniedError, UnderstudyError
 from understudy.core.nouns import Level, Role
 from understudy.flows.access import SESSION_LIFE, csrf_of, redeem_link
 from understudy.flows.access import sign_out as end
@@ -115,7 +115,7 @@ def asset(call: Call) -> Reply:
     return Reply(data, content_type=kind.encode())
 
 
-def as_page(error: WebError) -> Reply:
+def as_page(error: UnderstudyError) -> Reply:
     """An error as a browser shows it: whoever is not signed in learns where to."""
     reply = error_reply(error)
     text = (

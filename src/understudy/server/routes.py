@@ -26,6 +26,7 @@ from understudy.server.messages import (
     CaseBody,
     CaseDecision,
     DecisionRequest,
+    Decisions,
     Events,
     EventsQuery,
     FailedCase,
@@ -75,10 +76,10 @@ async def decide(call: Call) -> Any:
         return results[0]
     if all(isinstance(result, BusyError) for result in results):
         raise results[0]  # type: ignore[misc]
-    return {"cases": [several(case, result) for case, result in zip(asked, results, strict=True)]}
+    return {"cases": [one_of_several(case, result) for case, result in zip(asked, results, strict=True)]}
 
 
-def several(case: Asked, result: Result) -> Answer | FailedCase:
+def one_of_several(case: Asked, result: Result) -> Answer | FailedCase:
     """The answer to one case of several."""
     if isinstance(result, UnderstudyError):
         return FailedCase(id=case.id, error=problem(result))
@@ -210,7 +211,15 @@ def get_docs(call: Call) -> Reply:
 V1 = "/v1/tasks/{task}"
 ROUTES: tuple[Route, ...] = (
     Route(
-        "POST", f"{V1}/decisions", DECIDING, decide, Answer, "Decide a case, or several", DecisionRequest, waits=True
+        "POST",
+        f"{V1}/decisions",
+        DECIDING,
+        decide,
+        Answer,
+        "Decide a case, or several",
+        DecisionRequest,
+        several=Decisions,
+        waits=True,
     ),
     Route("GET", f"{V1}/cases/{{id}}", frozenset({SERVICE, OPERATOR, OWNER, AUDITOR}), get_case, Answer, "A case"),
     Route("POST", f"{V1}/cases/{{id}}/decision", DECIDING, post_case_decision, Answer, "Decide outside", CaseDecision),

@@ -62,6 +62,8 @@ class Route:
         None where the answer is no JSON.
     summary : str
     body, query : type, optional
+    several : type, optional
+        What is answered where several things were asked at once.
     waits : bool
         Whether the handler is a coroutine; others run in a thread.
     form : bool
@@ -76,5 +78,6 @@ class Route:
     summary: str
     body: type | None = None
     query: type | None = None
+    several: type | None = None
     waits: bool = False
     form: bool = False

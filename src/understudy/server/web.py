@@ -34,10 +34,11 @@ POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Under `no-referrer`, browsers name the origin of a page's own forms `null`.
 ALWAYS = [
     (b"content-security-policy", POLICY),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
 
@@ -106,7 +107,7 @@ def error_reply(error: UnderstudyError) -> Reply:
     """An error as an answer."""
     status = status_of(error)
     headers = error.headers if isinstance(error, WebError) else ()
-    if status in (429, 503):
+    if status == 503:
         headers = (*headers, (b"retry-after", RETRY_AFTER))
     if status == 401:
         headers = (*headers, (b"www-authenticate", b"Bearer"))

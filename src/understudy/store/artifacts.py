@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from understudy.core.canonical import digest
 from understudy.core.errors import StoreError
+from understudy.core.ports import Stored
 
 NAME = re.compile(r"[0-9a-f]{64}")
+PARTIAL = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{32}\.partial")
+"""What a process that was killed while it wrote has left behind."""
 
 
 class ArtifactStore:
@@ -40,6 +44,8 @@ class ArtifactStore:
                 self._write(place, data)
             except OSError as error:
                 raise StoreError(f"The artifact {name[:12]} cannot be written to {self._root}: {error}.") from error
+        elif isinstance(self._files, LocalFileSystem):
+            os.utime(place)  # nobody may take it for a leftover before its row is written
         return name
 
     def get(self, name: str) -> bytes:
@@ -61,8 +67,25 @@ class ArtifactStore:
             )
         return data
 
-    def _place(self, name: str) -> str:
-        if not NAME.fullmatch(name):
+    def delete(self, name: str) -> None:
+        """Remove what is kept under a name; nothing happens where nothing is."""
+        try:
+            self._files.rm_file(self._place(name, NAME, PARTIAL))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"The artifact {name[:12]} cannot be removed from {self._root}: {error}.") from error
+
+    def stored(self) -> Iterator[Stored]:
+        """Everything that is kept, and what half-finished writes have left."""
+        for place, about in self._files.find(f"{self._root}/objects", detail=True).items():
+            name = "".join(place.rsplit("/", 2)[1:])
+            if NAME.fullmatch(name) or PARTIAL.fullmatch(name):
+                at = about["mtime"] if "mtime" in about else self._files.modified(place).timestamp()
+                yield Stored(name=name, size=about["size"], at=int(at * 1e6))
+
+    def _place(self, name: str, *forms: re.Pattern[str]) -> str:
+        if not any(form.fullmatch(name) for form in forms or (NAME,)):
             raise StoreError(f"{name[:80]!r} is not the name of an artifact.")
         return f"{self._root}/objects/{name[:2]}/{name[2:]}"
 

@@ -51,3 +51,15 @@ def count_cases(connection: sa.Connection, task: int, *, since: int, now: int) -
         reviews=int(connection.execute(answered).scalar_one()),
         outcomes=int(connection.execute(observed).scalar_one()),
     )
+
+
+YEAR = 365.25 * 86_400_000_000
+DAY = 86_400_000_000
+
+
+def automated_per_year(connection: sa.Connection, task: int, *, now: int) -> float:
+    """How many cases a year come, by those of the last 30 days; more than are automated, never fewer."""
+    since = now - 30 * DAY
+    came = (cases.c.task == task, cases.c.received_at >= since, cases.c.received_at <= now)
+    count, first = connection.execute(sa.select(sa.func.count(), sa.func.min(cases.c.received_at)).where(*came)).one()
+    return float(count) * YEAR / max(now - first, DAY) if count else 0.0

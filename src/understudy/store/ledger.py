@@ -58,6 +58,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+CHECKPOINT = 10_000
+"""A correction folds again from the last state that is kept before it: one in so many places."""
+
 COLUMNS = [losses.c[name] for name in Entry.__struct_fields__]
 
 
@@ -73,12 +76,18 @@ def append_losses(connection: sa.Connection, task: int, entries: Sequence[Entry]
         insert_many(connection, losses, [{"task": task, **msgspec.structs.asdict(entry)} for entry in entries])
 
 
-def holding(connection: sa.Connection, task: int, *, after: int, most: int) -> list[Entry]:
-    """What holds at the places after one, in their order."""
+def holding(connection: sa.Connection, task: int, version: str, epoch: int, *, after: int, most: int) -> list[Entry]:
+    """What holds for a version in an epoch at the places after one, in their order."""
     later = losses.alias("later")
     newer = sa.exists().where(later.c.task == losses.c.task, later.c.place == losses.c.place, later.c.n > losses.c.n)
-    query = sa.select(*COLUMNS).where(losses.c.task == task, losses.c.place > after, ~newer)
-    return [Entry(**row._mapping) for row in connection.execute(query.order_by(losses.c.place).limit(most))]
+    query = (
+        sa.select(*COLUMNS)
+        .where(losses.c.task == task, losses.c.version == version, losses.c.epoch == epoch)
+        .where(losses.c.place > after, ~newer)
+        .order_by(losses.c.place)
+        .limit(most)
+    )
+    return [Entry(**row._mapping) for row in connection.execute(query)]
 
 
 def of_cases(connection: sa.Connection, task: int, seqs: Sequence[int]) -> dict[tuple[int, str], Entry]:
@@ -164,33 +173,43 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def read_state(
-    connection: sa.Connection, task: int, name: str, version: str, epoch: int, *, before: int
-) -> State | None:
-    """The last state that is folded no further than the place before the given one."""
-    query = (
-        sa.select(states.c.n, states.c.body)
-        .where(states.c.task == task, states.c.name == name, states.c.version == version, states.c.epoch == epoch)
-        .where(states.c.n < before)
-        .order_by(states.c.n.desc())
-        .limit(1)
-    )
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose state it is."""
+
+    task: int
+    name: str
+    version: str = ""
+    epoch: int = 0
+
+    def mine(self) -> sa.ColumnElement[bool]:
+        """The condition on rows of `states`."""
+        same = (states.c[name] == getattr(self, name) for name in self.__struct_fields__)
+        return sa.and_(*same)
+
+
+def read_state(connection: sa.Connection, key: Key) -> State | None:
+    """The state that is folded furthest."""
+    query = sa.select(states.c.n, states.c.body).where(key.mine()).order_by(states.c.n.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else State(n=row.n, body=row.body)
 
 
-def keep_state(
-    connection: sa.Connection, task: int, name: str, version: str, epoch: int, *, state: State, at: int
-) -> None:
-    """Keep a state at its place, instead of any that is folded as far or further."""
-    mine = (states.c.task == task) & (states.c.name == name) & (states.c.version == version) & (states.c.epoch == epoch)
-    connection.execute(states.delete().where(mine, states.c.n >= state.n))
-    row = {"name": name, "version": version, "epoch": epoch, "n": state.n, "body": state.body, "at": at}
-    connection.execute(states.insert().values(task=task, **row))
+def keep_state(connection: sa.Connection, key: Key, state: State, *, at: int) -> None:
+    """Keep a state, instead of those since the last checkpoint before it."""
+    drop_states(connection, key, state.n // CHECKPOINT * CHECKPOINT)
+    row = {"n": state.n, "body": state.body, "at": at}
+    connection.execute(states.insert().values(**msgspec.structs.asdict(key), **row))
 
 
-def each_page(connection: sa.Connection, task: int, after: int, size: int) -> Iterator[list[Entry]]:
+def drop_states(connection: sa.Connection, key: Key, from_place: int) -> None:
+    """Forget states that are folded as far as a place or further."""
+    connection.execute(states.delete().where(key.mine(), states.c.n >= from_place))
+
+
+def each_page(
+    connection: sa.Connection, task: int, version: str, epoch: int, *, after: int, size: int
+) -> Iterator[list[Entry]]:
     """What holds after a place, page by page."""
-    while page := holding(connection, task, after=after, most=size):
+    while page := holding(connection, task, version, epoch, after=after, most=size):
         yield page
         after = page[-1].place

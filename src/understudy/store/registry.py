@@ -47,6 +47,7 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def keep_snapshot(connection: sa.Connection, task: int, *, digest: str, source: str, rows: int, at: int) -> None:
     """Note a snapshot, once."""
+    lock_task(connection, task)
     known = sa.select(snapshots.c.digest).where(snapshots.c.task == task, snapshots.c.digest == digest)
     if connection.execute(known).one_or_none() is None:
         connection.execute(snapshots.insert().values(task=task, digest=digest, source=source, rows=rows, at=at))
@@ -54,6 +55,7 @@ def keep_snapshot(connection: sa.Connection, task: int, *, digest: str, source: 
 
 def register(connection: sa.Connection, task: int, record: VersionRecord, *, actor: str) -> bool:
     """Add a version to the registry, and say whether it is new. The same version again changes nothing."""
+    lock_task(connection, task)
     known = sa.select(models.c.version).where(models.c.task == task, models.c.version == record.version)
     if connection.execute(known).one_or_none() is not None:
         return False

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from understudy.core.canonical import digest
 from understudy.core.errors import NotFoundError
+from understudy.store.database import lock_task
 from understudy.store.events import append_event
 from understudy.store.schema import heads, task_revisions, tasks
 
@@ -29,6 +30,7 @@ def save_task(
     at : int
         Microseconds since 1970 UTC.
     """
+    lock_task(connection, 0)  # there is no task 0: savers wait for each other
     known = connection.execute(sa.select(tasks).where(tasks.c.name == name)).one_or_none()
     if known is None:
         insert = tasks.insert().values(name=name, revision=0, secret=secret).returning(tasks.c.task)
@@ -36,6 +38,7 @@ def save_task(
         connection.execute(heads.insert().values(task=task, revision=0, event_seq=0, event_hash=""))
     else:
         task, revision = int(known.task), int(known.revision)
+        lock_task(connection, task)  # as moves do, before the head of the log
         last = sa.select(task_revisions.c.digest).where(
             task_revisions.c.task == task, task_revisions.c.revision == revision
         )

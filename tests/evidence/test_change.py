@@ -1,0 +1,134 @@
+"""The detector cries wolf as seldom as promised, and finds a change and its beginning."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import batches, cuts, kept
+
+from understudy.evidence.change import (
+    DetectorPlan,
+    DetectorState,
+    alarmed,
+    change_began,
+    fold_detector,
+    open_detector,
+)
+
+PLAN = DetectorPlan(max_error=0.2, mean_run=1000)
+
+
+def run(loss: np.ndarray, plan: DetectorPlan = PLAN, weight: np.ndarray | None = None) -> DetectorState:
+    """The detector after these losses."""
+    return fold_detector(open_detector(plan), plan, loss, np.ones(len(loss)) if weight is None else weight)
+
+
+def world(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Costs that rise by and by, seen with unequal probabilities."""
+    rng = np.random.default_rng(seed)
+    propensity = rng.choice([0.2, 1.0], n)
+    loss = np.clip(rng.beta(0.5, 2, n) + np.linspace(0, 0.3, n), 0, 1)
+    return np.where(rng.random(n) < propensity, loss, np.nan), 0.2 / propensity
+
+
+def test_the_wealth_is_that_of_the_recursion() -> None:
+    loss, weight = world(0)
+    wealth = np.zeros(len(PLAN.bets))
+    most, first = 0.0, 0
+    for row, (value, factor) in enumerate(zip(loss, weight, strict=True), 1):
+        if not np.isnan(value):
+            wealth = (wealth + 1) * (1 + np.array(PLAN.bets) / 0.2 * factor * (value - 0.2))
+            most = max(most, wealth @ PLAN.shares)
+            first = first or (row if wealth @ PLAN.shares >= 1000 else 0)
+    state = run(loss, weight=weight)
+    assert np.exp(state.peak) == pytest.approx(most)
+    assert (state.alarm_row, state.rows, state.looks) == (first, 400, int((~np.isnan(loss)).sum()))
+    assert first > 0
+
+
+@given(cut=cuts(400), seed=st.integers(0, 30))
+def test_batches_change_no_bit_and_json_keeps_all(cut: list[int], seed: int) -> None:
+    loss, weight = world(seed)
+    state = open_detector(PLAN)
+    for where in batches(cut, 400):
+        folded = fold_detector(state, PLAN, loss[where], weight[where])
+        state = msgspec.json.decode(msgspec.json.encode(folded), type=DetectorState)
+    assert state == run(loss, weight=weight)
+    assert msgspec.json.decode(msgspec.json.encode(PLAN), type=DetectorPlan) == PLAN
+
+
+def first_alarms(risk: float, runs: int, steps: int, seed: int, plan: DetectorPlan = PLAN) -> np.ndarray:
+    """The look of the first alarm; infinite if there was none."""
+    rng = np.random.default_rng(seed)
+    rows = [run((rng.random(steps) < risk).astype(float), plan).alarm_row for _ in range(runs)]
+    return np.where(np.array(rows) == 0, np.inf, rows)
+
+
+def test_the_mean_run_to_a_false_alarm_is_as_long_as_promised() -> None:
+    alarms = np.minimum(first_alarms(0.2, 500, 6000, 1), 6000)  # cutting at 6,000 can only shorten the mean
+    assert alarms.mean() - 3 * alarms.std() / np.sqrt(500) > 1000
+    assert alarms.mean() < 4000
+
+
+@pytest.mark.parametrize("looks", [50, 200, 600])
+def test_a_false_alarm_within_n_looks_is_no_likelier_than_n_over_the_mean_run(looks: int) -> None:
+    assert kept(first_alarms(0.2, 2000, looks, 2) <= looks, looks / 1000)
+
+
+def test_unequal_looks_with_weights_raise_no_more_false_alarms() -> None:
+    rng, broken, plain = np.random.default_rng(3), [], []
+    for _ in range(1000):
+        risky = rng.random(3000) < 0.5
+        propensity = np.where(risky, 0.5, 0.1)
+        loss = np.where(rng.random(3000) < propensity, rng.random(3000) < np.where(risky, 0.35, 0.05), np.nan)
+        plan = DetectorPlan(max_error=0.2, mean_run=20_000)
+        broken.append(alarmed(run(loss, plan, 0.1 / propensity)))
+        plain.append(alarmed(run(loss, plan)))
+    assert kept(np.array(broken), 3000 / 20_000)
+    assert np.mean(plain) > 0.8
+
+
+@pytest.mark.parametrize(("risk", "published"), [(0.25, 266), (0.3, 118), (0.4, 48)])
+def test_a_change_is_found_about_as_soon_as_published(risk: float, published: int) -> None:
+    assert first_alarms(risk, 400, 4000, 4).mean() < 1.1 * published
+
+
+def test_a_doubled_error_after_a_long_good_time_is_found() -> None:
+    plan = DetectorPlan(max_error=0.05, mean_run=73_000)  # one false alarm a year at 200 looks a day
+    rng, delays, errors = np.random.default_rng(5), [], []
+    for _ in range(200):
+        loss = (rng.random(8000) < np.where(np.arange(8000) < 3000, 0.04, 0.1)).astype(float)
+        state = run(loss, plan)
+        delays.append(state.alarm_row - 3000)
+        errors.append(change_began(state) - 3000)
+    assert np.mean(np.array(delays) <= 0) < 0.05
+    assert np.median(delays) < 450
+    assert abs(np.median(errors)) < 40
+    assert np.quantile(np.abs(errors), 0.8) < 150
+
+
+def test_the_beginning_is_told_as_of_the_first_alarm_and_stays() -> None:
+    state = run(np.concatenate([np.zeros(100), np.ones(30)]))
+    assert (alarmed(state), change_began(state)) == (True, 100)
+    later = fold_detector(state, PLAN, np.zeros(500), np.ones(500))
+    assert (later.alarm_row, change_began(later)) == (state.alarm_row, 100)
+
+
+def test_the_beginning_counts_cases_that_nobody_looked_at() -> None:
+    loss = np.full(1300, np.nan)
+    loss[::10] = np.arange(130) >= 100
+    state = run(loss)
+    assert (change_began(state), state.looks) == (991, 130)  # the last good look was at the 991st case
+
+
+def test_without_a_look_nothing_changes_but_the_count() -> None:
+    state = run(np.full(7, np.nan))
+    assert state == msgspec.structs.replace(open_detector(PLAN), rows=7)
+    assert (alarmed(state), change_began(state)) == (False, 0)
+
+
+@pytest.mark.parametrize(("risk", "length"), [(0.0, 100.0), (0.2, 1.0)])
+def test_a_plan_without_meaning_is_refused(risk: float, length: float) -> None:
+    with pytest.raises(ValueError, match="max_error lies"):
+        DetectorPlan(max_error=risk, mean_run=length)
