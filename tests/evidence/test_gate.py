@@ -125,8 +125,8 @@ def test_a_grid_is_certified_beyond_its_good_part_as_seldom_as_promised() -> Non
         sides=("a",), grid=(tuple(np.round(np.arange(0.9, -0.05, -0.1), 1)),), max_error=0.03, delta=0.1, ratios=(1.0,)
     )
     rng = np.random.default_rng(11)
-    confidence = rng.random((600, 6000))
-    loss = (rng.random((600, 6000)) < 0.1 * (1 - confidence)).astype(float)
+    confidence = rng.random((400, 6000))
+    loss = (rng.random((400, 6000)) < 0.1 * (1 - confidence)).astype(float)
     found = [
         certified(fold_gate(open_gate(plan), plan, rows(run, confidence=sure)), plan).get("a", 1.0)
         for run, sure in zip(loss, confidence, strict=True)
@@ -228,7 +228,7 @@ def test_the_bound_on_the_risk_holds_at_all_times() -> None:
     rng = np.random.default_rng(19)
     risk = 0.04
     upper = []
-    for _ in range(1000):
+    for _ in range(600):
         loss = (rng.random(1000) < risk).astype(float)
         upper.append(how_far(fold_gate(open_gate(plan), plan, rows(loss)), plan)["a"].risk.upper)  # the lowest so far
     assert kept(np.array(upper) < risk, DELTA)

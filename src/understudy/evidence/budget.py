@@ -23,7 +23,9 @@ from understudy.evidence.betting import check_losses, running
 LOOKS_TO_STOP = 33.0
 """About how many looks' worth of errors the limit holds: ln(1/δ)/θ with θ = 0.2 π_min, and room for chance.
 
-For δ = 0.02: 19.6/π_min for the proof, 13.4/π_min so that chance alone seldom stops what is good enough."""
+For δ = 0.02: 19.6/π_min for the proof, 13.4/π_min as room. Simulated for r = 5 % and 6,600 looks a year (x = 10 %):
+automation at 0.7 r is stopped by chance in about 7 % of years, at 0.8 r in 40 %; with half as much again, hardly ever.
+"""
 
 CAUTION = 0.2
 """θ over π_min. More makes the bound start lower and grow faster."""
@@ -186,7 +188,8 @@ def spent(state: BudgetState, plan: BudgetPlan) -> Spent:
     """How the budget stands.
 
     The bound on all errors since the first case holds at all times together with probability 1 − δ. For stretches it is
-    proven for each beginning that is fixed beforehand; that it holds for all beginnings together is simulated.
+    proven for each beginning that is fixed beforehand; for all of them together it is simulated: an adversary who sees
+    the audits, pauses when nearly caught and tries again, ten times a year, exceeds the limit in about 2 % at δ = 2 %.
 
     >>> plan = BudgetPlan(max_error=0.05, delta=0.02, pi_min=0.5, limit=66)
     >>> account = spent(fold_budget(BudgetState(), plan, np.zeros(1000), np.full(1000, 0.5)), plan)

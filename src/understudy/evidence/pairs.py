@@ -1,11 +1,14 @@
 """Is the challenger better than the champion, and by how much, at any time?
 
 On every case with a known truth the difference d = ℓ_champion − ℓ_challenger lies in [−1, 1]. Where both predict the
-same it is 0 without a look (its probability of being known is 1); elsewhere it is known with a logged probability
-π ≥ π_min, and A·d/π has the same mean. A confidence sequence with the predictable plug-in empirical Bernstein bound
-(Waudby-Smith & Ramdas 2024, J. R. Stat. Soc. B 86(1), theorem 2) holds that mean at all times together. Its width
-follows the variance of the differences, which is small where the two seldom disagree. The same sums give an e-value
-against any margin, for the control of false discoveries over many challengers.
+same it is 0 without a look, with a probability of being known of 1; elsewhere it is known with a logged probability
+π ≥ π_min. For each m of a grid a gambler bets against "the challenger is better by at most m", another against "by at
+least m"; the leads that neither refutes are the bounds (a betting confidence sequence; Waudby-Smith & Ramdas 2024,
+J. R. Stat. Soc. B 86(1), section 4, with a fixed mixture of bets). What the first gambler owns at the margin is an
+e-value for the control of false discoveries over many challengers.
+
+In simulations it finds a lead with a half to two thirds of the cases that the empirical Bernstein sequence of the same
+paper takes.
 """
 
 from __future__ import annotations
@@ -16,10 +19,16 @@ import msgspec
 import numpy as np
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import running
+from understudy.evidence.betting import check_bets, check_losses, chunks, log_gains, log_mixed, nested, running
 
-LARGEST_BET = 0.5
-"""The truncation c of λ, 1/2 as in the paper."""
+BETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""A bet f is about the best one where the lead is f times the mean square of the differences."""
+
+STEPS = (
+    *(0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.07),
+    *(0.08, 0.1, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+)
+"""How far from the margin leads are tested, on both sides."""
 
 
 class PairPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,52 +38,70 @@ class PairPlan(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     alpha : float
         The chance that the bounds ever miss the mean difference, in (0, 1).
-    pi_min : float
-        The smallest probability with which a disagreement becomes known, in (0, 1].
+    margin : float
+        The lead that decides, in (−1, 1).
+    bets : tuple of float
+        Shares of the largest bet.
+    shares : tuple of float
+        What each bet begins with.
+    steps : tuple of float
+        Positive and increasing.
 
-    >>> PairPlan(alpha=0.1)
-    PairPlan(alpha=0.1, pi_min=1.0)
+    >>> PairPlan(alpha=0.1, margin=0.01, steps=(0.02, 0.5, 0.995)).leads
+    (-0.985, -0.49, -0.01, 0.01, 0.03, 0.51)
     """
 
     alpha: float
-    pi_min: float = 1.0
+    margin: float = 0.0
+    bets: tuple[float, ...] = BETS
+    shares: tuple[float, ...] = (1 / len(BETS),) * len(BETS)
+    steps: tuple[float, ...] = STEPS
 
     def __post_init__(self) -> None:
-        if not (0 < self.alpha < 1 and 0 < self.pi_min <= 1):
-            raise ValueError(f"alpha lies in (0, 1), pi_min in (0, 1]; got {self.alpha}, {self.pi_min}")
+        if not (0 < self.alpha < 1 and -1 < self.margin < 1):
+            raise ValueError(f"alpha lies in (0, 1), margin in (-1, 1); got {self.alpha}, {self.margin}")
+        check_bets(self.bets, self.shares)
 
     @property
-    def price(self) -> float:
-        """ln(2/α): both bounds share α."""
+    def leads(self) -> tuple[float, ...]:
+        """The leads that are tested, increasing."""
+        signed = (*(-step for step in reversed(self.steps)), 0.0, *self.steps)
+        return tuple(self.margin + step for step in signed if -1 < self.margin + step < 1)
+
+    @property
+    def goal(self) -> float:
+        """The log wealth that refutes a lead, ln(2/α): both bounds share α."""
         return log(2 / self.alpha)
 
 
 class PairState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the comparison has come to; x = (1 + π_min·A·d/π)/2 lies in [0, 1].
+    """What the comparison has come to; m leads, k bets.
 
     Attributes
     ----------
     rows, known : int
         Cases, and those among them with a known difference.
-    weighted : float
-        ΣAd/π.
-    total, spread : float
-        Σx and Σ(x − μ̂)², with the running mean that includes x.
-    staked, won, paid : float
-        Σλ, Σλx and Σ4(x − μ̂)²ψ(λ), with the running mean before x.
+    weight, total : float
+        The sums of weights and of weighted differences among those that are known.
+    above, below : m tuples of k floats
+        Log wealth of the bets against "at most this lead" and "at least this lead".
     """
 
-    rows: int = 0
-    known: int = 0
-    weighted: float = 0.0
-    total: float = 0.0
-    spread: float = 0.0
-    staked: float = 0.0
-    won: float = 0.0
-    paid: float = 0.0
+    rows: int
+    known: int
+    weight: float
+    total: float
+    above: tuple[tuple[float, ...], ...]
+    below: tuple[tuple[float, ...], ...]
 
 
-def fold_pairs(state: PairState, plan: PairPlan, difference: np.ndarray, propensity: np.ndarray) -> PairState:
+def open_pairs(plan: PairPlan) -> PairState:
+    """The state before the first case."""
+    nothing = ((0.0,) * len(plan.bets),) * len(plan.leads)
+    return PairState(rows=0, known=0, weight=0.0, total=0.0, above=nothing, below=nothing)
+
+
+def fold_pairs(state: PairState, plan: PairPlan, difference: np.ndarray, weight: np.ndarray) -> PairState:
     """The comparison with these cases added; the same for any cutting of the same cases into batches.
 
     Parameters
@@ -83,81 +110,68 @@ def fold_pairs(state: PairState, plan: PairPlan, difference: np.ndarray, propens
     plan : PairPlan
     difference : ndarray of shape (n,)
         ℓ_champion − ℓ_challenger in [−1, 1], NaN where it is not known, in decision order.
-    propensity : ndarray of shape (n,)
-        The probability with which the difference became known: 1 where both predict the same, elsewhere at least π_min.
+    weight : ndarray of shape (n,)
+        π_min/π in (0, 1]: the smallest probability of becoming known under the deployment that held, over the case's
+        own, which is 1 where both predict the same. All 1 where every difference becomes known.
 
     Raises
     ------
     ValueError
-        A difference or a propensity lies outside its range.
+        A difference or a weight lies outside its range.
 
     >>> plan = PairPlan(alpha=0.05)
-    >>> state = fold_pairs(PairState(), plan, np.tile([1.0, 0.0, 0.0, 0.0], 100), np.ones(400))
+    >>> state = fold_pairs(open_pairs(plan), plan, np.tile([1.0, 0.0, 0.0, 0.0], 100), np.ones(400))
     >>> statement = lead(state, plan)
-    >>> round(statement.estimate, 2), round(statement.lower, 2), round(statement.upper, 2)
-    (0.25, 0.17, 0.33)
+    >>> statement.estimate, statement.lower, statement.upper
+    (0.25, 0.16, 0.35)
     """
-    if (np.abs(difference) > 1).any():
-        raise ValueError("a difference of losses lies between -1 and 1, or is NaN where it is not known")
-    if not ((propensity >= plan.pi_min) & (propensity <= 1)).all():
-        raise ValueError(f"a difference became known with a probability below {plan.pi_min} or above 1")
-    if not len(difference):
-        return state
-    weighted = np.nan_to_num(difference) / propensity
-    x = (1 + plan.pi_min * weighted) / 2
-    count = state.rows + np.arange(len(x) + 1)
-    total = np.concatenate([[state.total], running(np.array(state.total), x)])
-    mean = (0.5 + total) / (count + 1)
-    spread = np.concatenate([[state.spread], running(np.array(state.spread), (x - mean[1:]) ** 2)])
-    variance = (0.25 + spread[:-1]) / count[1:]
-    bet = np.minimum(LARGEST_BET, np.sqrt(2 * plan.price / (variance * count[1:] * np.log1p(count[1:]))))
-    paid = (x - mean[:-1]) ** 2 * (-np.log1p(-bet) - bet)
-    start = np.array([state.weighted, state.staked, state.won, state.paid])
-    sums = running(start, np.column_stack([weighted, bet, bet * x, paid]))[-1].tolist()
+    loss = (1 - difference) / 2
+    check_losses(loss, weight)
+    seen = ~np.isnan(loss)
+    loss, gain, weight = loss[seen][:, None], (1 - loss)[seen][:, None], weight[seen][:, None]
+    leads = np.array(plan.leads)
+    above, below, sums = np.array(state.above), np.array(state.below), np.array([state.weight, state.total])
+    for part in chunks(len(loss)):
+        above = running(above, log_gains(loss[part], weight[part], (1 - leads) / 2, plan.bets))[-1]
+        below = running(below, log_gains(gain[part], weight[part], (1 + leads) / 2, plan.bets))[-1]
+        weighted = weight[part] * (1 - 2 * loss[part])
+        sums = running(sums, np.concatenate([weight[part], weighted], axis=1))[-1]
     return PairState(
-        rows=state.rows + len(x),
-        known=state.known + int((~np.isnan(difference)).sum()),
-        weighted=sums[0],
-        total=float(total[-1]),
-        spread=float(spread[-1]),
-        staked=sums[1],
-        won=sums[2],
-        paid=sums[3],
+        rows=state.rows + len(seen),
+        known=state.known + len(loss),
+        weight=float(sums[0]),
+        total=float(sums[1]),
+        above=nested(above),
+        below=nested(below),
     )
 
 
 def lead(state: PairState, plan: PairPlan) -> Evidence:
     """By how much the challenger errs less than the champion, per case; positive means that the challenger is better.
 
-    The bounds hold at all times together. The promise assumes one constant mean difference; if it moves, they hold the
-    mean of those so far, weighted by the bets.
+    The bounds hold at all times together. The promise assumes one constant mean difference. They lie on the grid of
+    leads, rounded outwards. "At most the margin" is refuted, and the challenger proven, where `lower` is at least the
+    margin; it is refuted as a challenger where `upper` is at most the margin.
     """
-    if not state.rows:
-        center, radius, estimate = 0.0, 2.0, nan
-    else:
-        scale = plan.pi_min / 2
-        center = (state.won / state.staked - 0.5) / scale
-        radius = (plan.price + state.paid) / state.staked / scale
-        estimate = state.weighted / state.rows
-    lower, upper = max(center - radius, -1.0), min(center + radius, 1.0)
+    leads = plan.leads
+    above = log_mixed(np.array(state.above), plan.shares) >= plan.goal
+    below = log_mixed(np.array(state.below), plan.shares) >= plan.goal
     return Evidence(
-        estimate=min(max(estimate, lower), upper) if state.rows else estimate,
-        lower=lower,
-        upper=upper,
+        estimate=state.total / state.weight if state.weight else nan,
+        lower=max((value for value, refuted in zip(leads, above, strict=True) if refuted), default=-1.0),
+        upper=min((value for value, refuted in zip(leads, below, strict=True) if refuted), default=1.0),
         confidence=1 - plan.alpha,
         n=state.known,
-        method="paired, empirical Bernstein, predictable plug-in",
+        method="paired, betting",
         anytime=True,
     )
 
 
-def log_e(state: PairState, plan: PairPlan, margin: float = 0.0) -> float:
-    """The log of an e-process against "the challenger is better by no more than `margin`".
-
-    The lower bound of `lead` exceeds the margin exactly when it exceeds ln(2/α).
+def log_e(state: PairState, plan: PairPlan) -> float:
+    """The log of the e-process against "the challenger is better by at most the margin".
 
     >>> plan = PairPlan(alpha=0.05)
-    >>> log_e(PairState(), plan)
-    0.0
+    >>> abs(log_e(open_pairs(plan), plan)) < 1e-9
+    True
     """
-    return state.won - (1 + plan.pi_min * margin) / 2 * state.staked - state.paid
+    return float(log_mixed(np.array(state.above[plan.leads.index(plan.margin)]), plan.shares))

@@ -18,6 +18,8 @@ from understudy.data.reading import read_frame
 from understudy.data.split import Split, split
 
 FEWEST_ROWS = 40
+FALLING = 0.001
+"""The share of steps along time by which a clock may fall."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
         leaks=(),
         without_answer=int((~known).sum()),
     )
-    return without_leaks(data, task, seed=seed)
+    return without_leaks(without_clocks(data, task, seed=seed), task, seed=seed)
 
 
 def left_out(task: Task, columns: list[str]) -> dict[str, str]:
@@ -128,15 +130,48 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
     return reasons
 
 
-def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
-    """The same rows without the columns that give the answer away, unless the task insists on them."""
-    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.decision.kind, seed=seed)
-    leaks = tuple(leak for leak in found if leak.column not in task.decision.use)
-    reasons = {leak.column: leak.reason for leak in leaks}
+def without_clocks(data: Dataset, task: Task, *, seed: int) -> Dataset:
+    """The same rows without columns that only grow with time, such as the month of a single year.
+
+    What comes later has values that training never saw: they predict nothing, and would make every case to come strange.
+    The column of the time itself stays: its parts come again.
+    """
+    if data.order is None:
+        return data
+    first = data.split(seed).train
+    later = np.ones(data.frame.height, dtype=bool)
+    later[first] = False
+    path = np.argsort(data.order, kind="stable")
+    clocks = [
+        column.name
+        for column in data.contract.used
+        if column.kind in ("number", "integer")
+        and column.name not in (task.decision.time, *task.decision.use)
+        and is_clock(data.frame[column.name].cast(pl.Float64).fill_null(np.nan).to_numpy(), path, later)
+    ]
+    return leave_out(data, dict.fromkeys(clocks, "only grows with time: later values were never seen"))
+
+
+def is_clock(values: np.ndarray, path: np.ndarray, later: np.ndarray) -> bool:
+    """Whether numbers never fall along time, and go beyond those of the first rows in the later ones.
+
+    >>> order = np.arange(8)
+    >>> is_clock(np.array([1, 1, 2, 2, 3, 3, 4, 4.0]), order, order > 3)
+    True
+    >>> is_clock(np.array([1, 2, 1, 2, 1, 2, 1, 2.0]), order, order > 3)
+    False
+    """
+    known = values[path][~np.isnan(values[path])]
+    early, late = values[~later], values[later]
+    if len(known) < 2 or np.isnan(early).all() or np.isnan(late).all():
+        return False
+    return bool(np.mean(np.diff(known) < 0) < FALLING and np.nanmax(late) > np.nanmax(early))
+
+
+def leave_out(data: Dataset, reasons: dict[str, str]) -> Dataset:
+    """The same rows without some columns, and why they are left out."""
     columns = tuple(
-        msgspec.structs.replace(column, used=False, note=f"suspected leak: {reasons[column.name]}")
-        if column.name in reasons
-        else column
+        msgspec.structs.replace(column, used=False, note=reasons[column.name]) if column.name in reasons else column
         for column in data.contract.columns
     )
     contract = msgspec.structs.replace(data.contract, columns=columns)
@@ -145,7 +180,15 @@ def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
             "No column is left to learn from.",
             hint="; ".join(f"{column.name}: {column.note or column.kind}" for column in columns[:10]),
         )
-    return replace(data, contract=contract, frame=data.frame.drop(reasons), leaks=leaks)
+    return replace(data, contract=contract, frame=data.frame.drop(reasons))
+
+
+def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
+    """The same rows without the columns that give the answer away, unless the task insists on them."""
+    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.decision.kind, seed=seed)
+    leaks = tuple(leak for leak in found if leak.column not in task.decision.use)
+    reasons = {leak.column: f"suspected leak: {leak.reason}" for leak in leaks}
+    return replace(leave_out(data, reasons), leaks=leaks)
 
 
 def read_order(source: pl.DataFrame, time: str) -> np.ndarray:
