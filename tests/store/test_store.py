@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from understudy.core.canonical import digest
 from understudy.core.errors import InputError, StoreError
 from understudy.store.artifacts import open_artifacts
 from understudy.store.database import Store, open_store
-from understudy.store.events import first_broken_event, read_events
+from understudy.store.events import append_event, first_broken_event, read_events
 from understudy.store.schema import models
-from understudy.store.tasks import task_number
+from understudy.store.tasks import save_task, task_number
 
 
 @pytest.fixture
@@ -86,3 +87,29 @@ def test_artifacts_are_kept_once_checked_and_named_by_content_alone(tmp_path: Pa
         files.get(name)
     with pytest.raises(StoreError, match="is not the name of an artifact"):
         files.get("../../etc/passwd")
+
+
+def test_a_move_waits_its_turn_and_no_longer_while_others_write_without_a_pause(store: Store) -> None:
+    with store.writing() as connection:
+        number, _ = save_task(connection, "late", b"[task]", secret=b"s" * 32, actor="ann", at=1)
+    stop, order = threading.Event(), []
+
+    def write() -> None:
+        while not stop.is_set():
+            with store.writing() as connection:
+                append_event(connection, number, at=0, actor="ann", kind="noted", body={})
+                order.append("batch")
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            before = len(order)
+            with store.writing() as connection:
+                append_event(connection, number, at=0, actor="bob", kind="moved", body={})
+                assert len(order) - before <= 8, "three writers, each at most once before its turn and those just going"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

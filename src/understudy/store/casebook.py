@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.core.nouns import Decider, Level, Review
-from understudy.store.database import insert_many, take_numbers
+from understudy.store.database import insert_many, lock_reviews, take_numbers
 from understudy.store.schema import cases, claims, inbox, inputs, predictions, queue, reviews
 
 MOST_NAMES = 500
@@ -271,6 +271,7 @@ def read_reviews(connection: sa.Connection, seqs: Sequence[int]) -> dict[int, tu
 
 def append_review(connection: sa.Connection, task: int, review: Mapping[str, Any]) -> int:
     """Record what somebody did with a case, wake the steward, and return the record's number."""
+    lock_reviews(connection, task, shared=True)
     seq = take_numbers(connection, "reviews", 1)[0]
     connection.execute(reviews.insert().values(task=task, seq=seq, **review))
     wake(connection, task, "review", seq)

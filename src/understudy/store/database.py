@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,48 @@ DIALECTS: dict[str, Any] = {"sqlite": sqlite.dialect(paramstyle="qmark"), "postg
 URL_HINT = "Write sqlite:///PATH or postgresql://USER@HOST/DATABASE."
 
 
+class Line:
+    """A lock that is taken in the order in which it was asked for.
+
+    SQLite lets whoever comes at the right moment write next: a move would wait for a gap between batches of decisions,
+    for seconds under load.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
+
+
 @dataclass(frozen=True)
 class Store:
-    """A database with the current schema."""
+    """A database with the current schema.
+
+    Attributes
+    ----------
+    engine : sa.Engine
+    line : context manager
+        In which the writers of this process stand, where the database does not queue them itself.
+    """
 
     engine: sa.Engine
+    line: AbstractContextManager[None] = field(default_factory=nullcontext)
 
     @property
     def single(self) -> bool:
@@ -59,7 +98,7 @@ class Store:
         BusyError
             The store cannot be reached, is full, or stays locked; nothing was written, or it is not known whether.
         """
-        with translated(self.engine), self.engine.connect() as connection:
+        with self.line, translated(self.engine), self.engine.connect() as connection:
             writer = connection.execution_options(understudy_writes=True)
             with writer.begin():
                 yield writer
@@ -70,6 +109,11 @@ def translated(engine: sa.Engine) -> Iterator[None]:
     """What goes wrong with the database itself, as an error that says what to do."""
     try:
         yield
+    except sa.exc.DataError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise InputError(
+            f"The store takes no such value: {reason}.", hint="Leave out NUL characters, and be brief."
+        ) from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise BusyError(
@@ -94,6 +138,14 @@ def lock_outcomes(connection: sa.Connection, task: int) -> None:
     if connection.dialect.name == "postgresql":
         statement = sa.text("SELECT pg_advisory_xact_lock(:space, :task)")
         connection.execute(statement, {"space": LOCK_SPACE + 1, "task": task})
+
+
+def lock_reviews(connection: sa.Connection, task: int, *, shared: bool = False) -> None:
+    """Let a seal wait for the reviews under way (`shared`), and later ones for the seal."""
+    if connection.dialect.name == "postgresql":
+        kind = "_shared" if shared else ""
+        statement = sa.text(f"SELECT pg_advisory_xact_lock{kind}(:space, :task)")
+        connection.execute(statement, {"space": LOCK_SPACE + 2, "task": task})
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -172,7 +224,7 @@ def open_store(url: str) -> Store:
             f"The store {name} cannot be opened: {reason}.",
             hint="Check that it is a database of Understudy and that you may write there.",
         ) from error
-    return Store(engine)
+    return Store(engine, Line()) if engine.dialect.name == "sqlite" else Store(engine)
 
 
 def postgres_engine(url: sa.URL) -> sa.Engine:

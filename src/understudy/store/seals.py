@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from understudy.core.canonical import canonical
 from understudy.core.errors import StoreError
-from understudy.store.database import lock_outcomes, lock_task
+from understudy.store.database import lock_outcomes, lock_reviews, lock_task
 from understudy.store.events import append_event
 from understudy.store.schema import cases, events, inputs, outcomes, reviews
 
@@ -182,12 +182,11 @@ def seal(connection: sa.Connection, task: int, at: int) -> int | None:
 def wait_for_writers(connection: sa.Connection, task: int) -> None:
     """Wait until everybody who is about to add rows has done so, and let others wait.
 
-    Decisions and outcomes hold locks of their own; reviews take none, so on PostgreSQL their table is locked.
+    Decisions, outcomes and reviews each hold a lock of their own before they take a number.
     """
     lock_task(connection, task)
     lock_outcomes(connection, task)
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("LOCK TABLE reviews IN SHARE MODE"))
+    lock_reviews(connection, task)
 
 
 def sealed_through(connection: sa.Connection, task: int) -> dict[str, int]:
