@@ -1,7 +1,12 @@
 """Several processes on PostgreSQL decide as one."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -118,3 +123,33 @@ def test_several_workers_on_sqlite_are_refused_with_the_reason(tmp_path: Path) -
 
     with pytest.raises(InputError, match="2 workers need PostgreSQL"):
         serve(tmp_path, Place(workers=2))
+
+
+def test_a_second_server_on_the_same_sqlite_workspace_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make_workspace(root)
+    server = Server(root)
+    command = [sys.executable, "-m", "understudy", "serve", "--workspace", str(root), "--port", str(server.port + 1)]
+    try:
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        server.kill()
+    assert second.returncode == 1
+    assert "is being served already" in second.stderr
+
+
+def test_a_worker_whose_parent_is_killed_ends_and_the_next_server_answers_alone(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    tokens = make_workspace(root)
+    server = Server(root)
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    time.sleep(1)
+    with pytest.raises(OSError, match="refused"):
+        server.call("GET", "/health/live", None, "")
+    again = Server(root)
+    try:
+        answer = again.call("POST", f"{BASE}/decisions", {"id": "a", "inputs": SURE}, tokens[Role.SERVICE])
+        assert answer[0] == 200
+    finally:
+        again.kill()

@@ -150,8 +150,8 @@ def lead(state: PairState, plan: PairPlan) -> Evidence:
     """By how much the challenger errs less than the champion, per case; positive means that the challenger is better.
 
     The bounds hold at all times together. The promise assumes one constant mean difference. They lie on the grid of
-    leads, rounded outwards. "At most the margin" is refuted, and the challenger proven, where `lower` is at least the
-    margin; it is refuted as a challenger where `upper` is at most the margin.
+    leads, rounded outwards: the challenger may be promoted where `lower` is at least the margin, and be retired where
+    `upper` is at most the margin.
     """
     leads = plan.leads
     above = log_mixed(np.array(state.above), plan.shares) >= plan.goal

@@ -20,7 +20,7 @@ from understudy.flows.answers import Answer, answer_of, as_text
 from understudy.flows.head import Head, load_head
 from understudy.flows.version import Prediction, Version
 from understudy.store.casebook import CaseRecord, NewCase, NewPrediction, append_cases, as_recorded, find_cases
-from understudy.store.database import lock_task
+from understudy.store.database import lock_task, select_one
 from understudy.store.schema import heads
 
 MOST_TURNS = 20
@@ -208,7 +208,7 @@ def record(
     results: list[Result | None] = [case if isinstance(case, ContractError) else None for case in judged]
     with head.library.work.store.writing() as connection:
         lock_task(connection, head.number, shared=True)
-        if connection.execute(REVISION, {"task": head.number}).scalar_one() != head.deployed.revision:
+        if select_one(connection, REVISION, {"task": head.number}) != head.deployed.revision:
             return None
         named = [case.id for case in asked if case.named]
         known = find_cases(connection, head.number, named) if named else {}

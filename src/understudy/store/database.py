@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,25 +147,49 @@ def lock_reviews(connection: sa.Connection, task: int, *, shared: bool = False) 
         connection.execute(statement, {"space": LOCK_SPACE + 2, "task": task})
 
 
-def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same plain values: text, bytes, numbers.
+@contextmanager
+def driver(connection: sa.Connection) -> Iterator[Any]:
+    """The driver's own cursor in a connection's transaction, for the statements of every batch of decisions.
 
-    Takes the statement that SQLAlchemy compiles, and spares it the work on each value, which costs more than the
-    database's own.
+    SQLAlchemy's work on each statement and value costs more than the database's there. Errors are SQLAlchemy's.
     """
-    sql, names = compiled_insert(table, connection.dialect.name)
-    if names is None:
-        connection.exec_driver_sql(sql, [dict(row) for row in rows])
-    else:
-        connection.exec_driver_sql(sql, [tuple(row[name] for name in names) for row in rows])
+    dbapi = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except dbapi.Error as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, dbapi.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
 
 
-@cache
-def compiled_insert(table: sa.Table, dialect: str) -> tuple[str, tuple[str, ...] | None]:
-    """The insert into every column of a table, and the order of its values where the driver counts them."""
-    compiled = table.insert().compile(dialect=DIALECTS[dialect])
-    return str(compiled), None if compiled.positiontup is None else tuple(compiled.positiontup)
+def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same plain values: text, bytes, numbers."""
+    sql, names = compiled(table, connection.dialect.name)
+    values = [tuple(row[name] for name in names) for row in rows] if names else rows
+    with driver(connection) as cursor:
+        cursor.executemany(sql, values)
 
+
+def select_one(connection: sa.Connection, statement: sa.ClauseElement, values: Mapping[str, Any]) -> Any:
+    """The one value of a statement that is used again and again: a constant of its module."""
+    sql, names = compiled(statement, connection.dialect.name)
+    with driver(connection) as cursor:
+        cursor.execute(sql, tuple(values[name] for name in names) if names else values)
+        return cursor.fetchone()[0]
+
+
+def compiled(statement: Any, dialect: str) -> tuple[str, tuple[str, ...] | None]:
+    """The text of a statement, or of the insert into a table; and the order of its values where the driver counts."""
+    key = (statement, dialect)
+    if key not in _compiled:
+        whole = statement.insert() if isinstance(statement, sa.Table) else statement
+        made = whole.compile(dialect=DIALECTS[dialect])
+        _compiled[key] = str(made), None if made.positiontup is None else tuple(made.positiontup)
+    return _compiled[key]
+
+
+_compiled: dict[tuple[Any, str], tuple[str, tuple[str, ...] | None]] = {}
 
 TAKE = (
     numbers.update()
@@ -186,7 +209,7 @@ def take_numbers(connection: sa.Connection, name: str, count: int) -> list[int]:
     if connection.dialect.name == "postgresql":
         statement = sa.text("SELECT nextval(CAST(:name AS regclass)) FROM generate_series(1, :count)")
         return sorted(connection.execute(statement, {"name": f"{name}_seq", "count": count}).scalars())
-    last = int(connection.execute(TAKE, {"table": name, "count": count}).scalar_one())
+    last = int(select_one(connection, TAKE, {"table": name, "count": count}))
     return list(range(last - count + 1, last + 1))
 
 
@@ -253,7 +276,8 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("understudy_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        with driver(connection) as cursor:
+            cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
