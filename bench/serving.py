@@ -51,7 +51,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 rows = pandas.read_csv(sys.argv[1])
 y = rows.pop(sys.argv[2])
-words = [name for name in rows if rows[name].dtype == object]
+words = list(rows.select_dtypes(exclude="number").columns)
 codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 prepare = make_column_transformer((codes, words), remainder="passthrough")
 model = make_pipeline(prepare, LGBMClassifier(n_estimators=200, verbose=-1)).fit(rows, y)

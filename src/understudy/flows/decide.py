@@ -75,10 +75,8 @@ def decide_batch(head: Head, asked: Sequence[Asked]) -> tuple[list[Result], Head
         The store cannot take them now. Whether they were recorded is not known; asking again with the same ids tells.
     """
     for _ in range(MOST_TURNS):
-        now = head.library.work.clock.now()
-        judged = judge(head, asked, now)
         try:
-            results = record(head, asked, judged, now)
+            results = decide_once(head, asked)
         except IntegrityError:  # another process took one of the ids between our look and our write
             asked = [replace(case, named=True) for case in asked]
             continue
@@ -86,6 +84,20 @@ def decide_batch(head: Head, asked: Sequence[Asked]) -> tuple[list[Result], Head
             return results, head
         head = load_head(head.library, head.name)
     raise BusyError(f"The deployment of {head.name} moved {MOST_TURNS} times while these cases were decided.")
+
+
+def decide_once(head: Head, asked: Sequence[Asked], *, patient: bool = True) -> list[Result] | None:
+    """Decide some cases under this deployment, and record them; None, and nothing recorded, where it has moved.
+
+    Parameters
+    ----------
+    head, asked
+        As for `decide_batch`.
+    patient : bool
+        Whether to wait where somebody else writes.
+    """
+    now = head.library.work.clock.now()
+    return record(head, asked, judge(head, asked, now), now, patient=patient)
 
 
 def judge(head: Head, asked: Sequence[Asked], now: int) -> list[NewCase | ContractError]:
@@ -202,11 +214,11 @@ def told(version: str, role: str, guess: Prediction) -> NewPrediction:
 
 
 def record(
-    head: Head, asked: Sequence[Asked], judged: Sequence[NewCase | ContractError], now: int
+    head: Head, asked: Sequence[Asked], judged: Sequence[NewCase | ContractError], now: int, *, patient: bool = True
 ) -> list[Result] | None:
     """Record the cases that are new and answer all; None where the deployment has moved, and nothing is recorded."""
     results: list[Result | None] = [case if isinstance(case, ContractError) else None for case in judged]
-    with head.library.work.store.writing() as connection:
+    with head.library.work.store.writing(patient=patient) as connection:
         lock_task(connection, head.number, shared=True)
         if select_one(connection, REVISION, {"task": head.number}) != head.deployed.revision:
             return None

@@ -97,6 +97,13 @@ class Head:
         return () if self.reader is None else self.reader.manifest.labels
 
     @property
+    def quick(self) -> bool:
+        """Whether every model answers from memory within microseconds, and the store is a file of this machine."""
+        versions = (*self.challengers, *((self.champion,) if self.champion else ()))
+        compiled = all(version.manifest.served == "onnx" for version in versions)
+        return compiled and not self.trouble and self.library.work.store.single
+
+    @property
     def trouble(self) -> str:
         """Why the champion cannot answer; empty where it can."""
         return self.library.broken.get(self.deployed.champion, "") if self.champion is None else ""

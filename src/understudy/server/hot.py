@@ -1,6 +1,9 @@
 """The decision route's engine: requests that arrive while the writer is busy are decided and recorded together.
 
-There is no timer. While a task's thread decides one batch, the next gathers; a lone request goes at once.
+There is no timer, and a lone request goes at once. Where models answer from memory and the store is a local file, what
+comes within one turn of the event loop is decided and recorded right there: handing it to a thread costs more than the
+work. Where anything would make the loop wait (another writer, a moved deployment, a full batch, an endpoint,
+PostgreSQL), the task's own thread takes it: while it decides one batch, the next gathers.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from understudy.core.errors import BusyError, UnderstudyError
-from understudy.flows.decide import Asked, Result, decide_batch
+from understudy.flows.decide import Asked, Result, decide_batch, decide_once
 from understudy.flows.head import Head
 
 MOST_TOGETHER = 256
@@ -49,6 +52,9 @@ class Batcher:
         self.head = head
         self._jobs: deque[Job] = deque()
         self._waiting = 0
+        self._turn: list[Job] = []
+        self._mine = threading.Lock()
+        """Held by whoever decides with `head`: the thread, or a turn of the loop."""
         self._wake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"decide {head.name}", daemon=True)
@@ -72,8 +78,12 @@ class Batcher:
         loop = asyncio.get_running_loop()
         job = Job(asked, loop, loop.create_future())
         self._waiting += len(asked)
-        self._jobs.append(job)
-        self._wake.set()
+        if self.head.quick and not self._jobs and len(asked) <= MOST_TOGETHER:
+            self._turn.append(job)
+            if len(self._turn) == 1:
+                loop.call_soon(self._here, 0)
+        else:
+            self._to_thread([job])
         try:
             return await job.answers
         finally:
@@ -84,6 +94,33 @@ class Batcher:
         self._stopped = True
         self._wake.set()
         self._thread.join(timeout=PATIENCE * 2)
+
+    def _to_thread(self, jobs: Sequence[Job]) -> None:
+        self._jobs.extend(jobs)
+        self._wake.set()
+
+    def _here(self, seen: int) -> None:
+        """Decide what has come in this turn of the loop, unless that would make the loop wait.
+
+        While more keeps coming with each turn, one turn more is cheaper than a commit more.
+        """
+        if seen < len(self._turn) < MOST_TOGETHER:
+            self._turn[0].loop.call_soon(self._here, len(self._turn))
+            return
+        jobs, self._turn = self._turn, []
+        asked = [case for job in jobs for case in job.asked]
+        results: list[Result] | None = None
+        if len(asked) <= MOST_TOGETHER and self._mine.acquire(blocking=False):
+            try:
+                results = decide_once(self.head, asked, patient=False)
+            except Exception:  # whatever it is, the thread meets it again, patiently and case by case
+                jobs = [replace(job, asked=[replace(case, named=True) for case in job.asked]) for job in jobs]
+            finally:
+                self._mine.release()
+        if results is None:
+            self._to_thread(jobs)
+        else:
+            deliver(shared_out(jobs, results))
 
     def _run(self) -> None:
         while True:
@@ -103,13 +140,9 @@ class Batcher:
         return jobs
 
     def _answer(self, jobs: list[Job]) -> None:
-        results = self._decide([case for job in jobs for case in job.asked])
-        start = 0
-        answered: list[tuple[asyncio.Future[list[Result]], list[Result]]] = []
-        for job in jobs:
-            answered.append((job.answers, results[start : start + len(job.asked)]))
-            start += len(job.asked)
-        jobs[0].loop.call_soon_threadsafe(deliver, answered)
+        with self._mine:
+            results = self._decide([case for job in jobs for case in job.asked])
+        jobs[0].loop.call_soon_threadsafe(deliver, shared_out(jobs, results))
 
     def _decide(self, asked: list[Asked]) -> list[Result]:
         """Decide a batch, patiently while the store is away; cases of a batch that fails are tried one by one."""
@@ -129,6 +162,16 @@ class Batcher:
                 return [error if isinstance(error, UnderstudyError) else UnderstudyError("It could not be decided.")]
             else:
                 return results
+
+
+def shared_out(jobs: Sequence[Job], results: list[Result]) -> list[tuple[asyncio.Future[list[Result]], list[Result]]]:
+    """For each request its own answers."""
+    start = 0
+    shares = []
+    for job in jobs:
+        shares.append((job.answers, results[start : start + len(job.asked)]))
+        start += len(job.asked)
+    return shares
 
 
 def deliver(answered: list[tuple[asyncio.Future[list[Result]], list[Result]]]) -> None:

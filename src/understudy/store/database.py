@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +48,21 @@ class Line:
         self._waiting: deque[threading.Event] = deque()
         self._taken = False
 
-    def __enter__(self) -> None:
+    def enter(self, *, patient: bool = True) -> bool:
+        """Wait for the turn and say so; whoever is not patient only comes in where nobody is before him."""
         with self._lock:
             if not self._taken:
                 self._taken = True
-                return
+                return True
+            if not patient:
+                return False
             turn = threading.Event()
             self._waiting.append(turn)
         turn.wait()
+        return True
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self) -> None:
+        """Let the next one in."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()
@@ -70,12 +77,12 @@ class Store:
     Attributes
     ----------
     engine : sa.Engine
-    line : context manager
+    line : Line, optional
         In which the writers of this process stand, where the database does not queue them itself.
     """
 
     engine: sa.Engine
-    line: AbstractContextManager[None] = field(default_factory=nullcontext)
+    line: Line | None = None
 
     @property
     def single(self) -> bool:
@@ -89,18 +96,29 @@ class Store:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, patient: bool = True) -> Iterator[sa.Connection]:
         """A transaction; all of it is kept, or nothing. SQLite's holds the write lock from its start.
+
+        Parameters
+        ----------
+        patient : bool
+            Whether to wait where somebody else writes.
 
         Raises
         ------
         BusyError
             The store cannot be reached, is full, or stays locked; nothing was written, or it is not known whether.
         """
-        with self.line, translated(self.engine), self.engine.connect() as connection:
-            writer = connection.execution_options(understudy_writes=True)
-            with writer.begin():
-                yield writer
+        if self.line is not None and not self.line.enter(patient=patient):
+            raise BusyError("Somebody else is writing.")
+        try:
+            with translated(self.engine), self.engine.connect() as connection:
+                writer = connection.execution_options(understudy_writes="now" if not patient else "soon")
+                with writer.begin():
+                    yield writer
+        finally:
+            if self.line is not None:
+                self.line.leave()
 
 
 @contextmanager
@@ -269,17 +287,38 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     def prepare(connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # SQLAlchemy's events below begin transactions, not the driver
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}"):
+        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
+        write_ahead(cursor)
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("understudy_writes")
         with driver(connection) as cursor:
-            cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            if writes == "now":
+                cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            finally:
+                if writes == "now":
+                    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
     return engine
+
+
+def write_ahead(cursor: Any) -> None:
+    """Switch to the write-ahead log; while another process does so, SQLite refuses at once instead of waiting."""
+    until = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 ENGINES = {"sqlite": sqlite_engine, "postgresql": postgres_engine}
@@ -328,5 +367,5 @@ def upgrade(connection: sa.Connection, name: str) -> None:
                 hint="Upgrade: pip install --upgrade understudy",
             ) from error
     connection.rollback()
-    with connection.execution_options(understudy_writes=True).begin():  # with SQLite's lock, Alembic reads it again
+    with connection.execution_options(understudy_writes="soon").begin():  # with SQLite's lock, Alembic reads it again
         command.upgrade(config, "head")
