@@ -51,7 +51,7 @@ function review() {
   let timer = 0;
 
   function shown(value) {
-    return value === null ? "–" : typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 6 }) : String(value);
+    return value === null ? "–" : typeof value === "number" && !Number.isInteger(value) ? value.toLocaleString("en", { maximumFractionDigits: 6 }) : String(value);
   }
 
   function show(found) {
