@@ -82,7 +82,7 @@ def make_plans(task: Task, epoch: int, history: History, volume_per_year: float)
         ),
         detector=DetectorPlan(
             max_error=settings.max_error,
-            mean_run=max(2.0, volume * wanted_audit_rate(task, volume) / FALSE_ALARMS_A_YEAR),
+            mean_run=max(2.0, volume * look_rate(task, volume) / FALSE_ALARMS_A_YEAR),
         ),
     )
 
@@ -104,6 +104,11 @@ def wanted_audit_rate(task: Task, volume_per_year: float) -> float:
     if settings.audit_rate is not None:
         return max(settings.audit_rate, settings.audit_floor)
     return audit_rate(volume_per_year, settings.max_error, settings.tolerated_excess, settings.audit_floor)
+
+
+def look_rate(task: Task, volume_per_year: float) -> float:
+    """The share of automated cases whose truth becomes known: all where outcomes come by themselves, or the audits."""
+    return 1.0 if task.truth.source == "outcome" else wanted_audit_rate(task, volume_per_year)
 
 
 def least_propensity(task: Task, deployed: Deployment) -> float:

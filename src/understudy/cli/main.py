@@ -25,6 +25,8 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "init": Command("understudy.cli.init:init", "Look at the data and propose a task file."),
     "run": Command("understudy.cli.run:run", "From data to a checked, compiled model that goes to shadow."),
+    "backtest": Command("understudy.cli.backtest:backtest", "Rehearse the whole loop over history before going live."),
+    "demo": Command("understudy.cli.demo:demo", "Learn from a year of flights, and rehearse it."),
     "adopt": Command("understudy.cli.adopt:adopt", "Put a model that you already have on the ladder."),
     "predict": Command("understudy.cli.predict:predict", "Score a file of any size."),
     "models": Command("understudy.cli.models:models", "List the versions of a task."),
@@ -35,6 +37,9 @@ COMMANDS: dict[str, Command] = {
     "status": Command("understudy.cli.status:status", "Say who decides, what waits, and what was done today."),
     "history": Command("understudy.cli.history:history", "List the moves of a task with their reasons."),
     "events": Command("understudy.cli.events:events", "Print the event log of a task."),
+    "learn": Command("understudy.cli.learn:learn", "Take in what has come, and make or propose moves."),
+    "approve": Command("understudy.cli.approve:approve", "Make the move that waits for a person."),
+    "retrain": Command("understudy.cli.retrain:retrain", "Train a new version on the log's own labelled cases."),
     "level": Command("understudy.cli.level:level", "Change a task's level by hand."),
     "pause": Command("understudy.cli.pause:pause", "Stop automation at once."),
     "resume": Command("understudy.cli.resume:resume", "Let automation go on where it was stopped."),

@@ -44,6 +44,8 @@ class Dataset:
         Columns that give the answer away, and are therefore left out.
     without_answer : int
         How many rows have no answer.
+    weights : ndarray of float64, optional
+        How many cases each row stands for; by default itself.
     """
 
     frame: pl.DataFrame
@@ -55,6 +57,11 @@ class Dataset:
     rejected: pl.DataFrame
     leaks: tuple[Leak, ...]
     without_answer: int
+    weights: np.ndarray | None = None
+
+    def weights_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of some rows; None where all count alike."""
+        return None if self.weights is None else self.weights[rows]
 
     @property
     def quarantined(self) -> int:
@@ -133,39 +140,35 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
 def without_clocks(data: Dataset, task: Task, *, seed: int) -> Dataset:
     """The same rows without columns that only grow with time, such as the month of a single year.
 
-    What comes later has values that training never saw: they predict nothing, and would make every case to come strange.
+    What comes later has values that training never saw: they predict nothing, and would make every later case strange.
+    A column that the time is computed from is one where it grows; others are where they have gone beyond training.
     The column of the time itself stays: its parts come again.
     """
-    if data.order is None:
+    time = task.decision.time
+    if data.order is None or time is None:
         return data
-    first = data.split(seed).train
-    later = np.ones(data.frame.height, dtype=bool)
-    later[first] = False
     path = np.argsort(data.order, kind="stable")
-    clocks = [
-        column.name
-        for column in data.contract.used
-        if column.kind in ("number", "integer")
-        and column.name not in (task.decision.time, *task.decision.use)
-        and is_clock(data.frame[column.name].cast(pl.Float64).fill_null(np.nan).to_numpy(), path, later)
-    ]
+    first = data.split(seed).train
+    named = () if time == "row order" else columns_of(time, data.source.columns)
+    clocks = []
+    for column in data.contract.used:
+        if column.kind not in ("number", "integer") or column.name in (time, *task.decision.use):
+            continue
+        values = data.frame[column.name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        beyond = bool(np.nanmax(values) > np.nanmax(values[first], initial=-np.inf))
+        if (column.name in named or beyond) and only_grows(values[path]):
+            clocks.append(column.name)
     return leave_out(data, dict.fromkeys(clocks, "only grows with time: later values were never seen"))
 
 
-def is_clock(values: np.ndarray, path: np.ndarray, later: np.ndarray) -> bool:
-    """Whether numbers never fall along time, and go beyond those of the first rows in the later ones.
+def only_grows(values: np.ndarray) -> bool:
+    """Whether numbers, in the order of time, never fall and end higher than they began.
 
-    >>> order = np.arange(8)
-    >>> is_clock(np.array([1, 1, 2, 2, 3, 3, 4, 4.0]), order, order > 3)
-    True
-    >>> is_clock(np.array([1, 2, 1, 2, 1, 2, 1, 2.0]), order, order > 3)
-    False
+    >>> only_grows(np.array([1, 1, 2, 2, 3, 3, 4, 4.0])), only_grows(np.array([1, 2, 1, 2, 1, 2.0]))
+    (True, False)
     """
-    known = values[path][~np.isnan(values[path])]
-    early, late = values[~later], values[later]
-    if len(known) < 2 or np.isnan(early).all() or np.isnan(late).all():
-        return False
-    return bool(np.mean(np.diff(known) < 0) < FALLING and np.nanmax(late) > np.nanmax(early))
+    known = values[~np.isnan(values)]
+    return len(known) > 1 and bool(known[-1] > known[0] and np.mean(np.diff(known) < 0) < FALLING)
 
 
 def leave_out(data: Dataset, reasons: dict[str, str]) -> Dataset:

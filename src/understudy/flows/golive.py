@@ -14,13 +14,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import polars as pl
+import sqlalchemy as sa
 
 from understudy.autonomy.ladder import under
+from understudy.autonomy.proposal import challenge
 from understudy.core.canonical import canonical, digest
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
-from understudy.core.nouns import Check, Kind, Level, Move
+from understudy.core.nouns import Check, Deployment, Kind, Level, Move
 from understudy.core.task import Task
+from understudy.data.contract import Contract
 from understudy.data.dirty import dirty_rows
 from understudy.data.profile import profile
 from understudy.data.rows import RowReader
@@ -35,8 +38,9 @@ from understudy.flows.workspace import Workspace
 from understudy.models.calibrate import Head, intervals
 from understudy.monitoring.strangeness import Strangeness
 from understudy.reports.html import render
+from understudy.store.ledger import next_number
 from understudy.store.registry import VersionRecord, current, keep_snapshot, move_to, register
-from understudy.store.tasks import save_task
+from understudy.store.tasks import read_task, save_task
 
 LIBRARIES = ("understudy", "numpy", "polars", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
 
@@ -113,6 +117,8 @@ class Occasion:
     actor : str
         Who asked for it.
     tell : callable
+    applies : bool
+        Whether the task's file is applied with the version; otherwise what holds goes on.
     """
 
     source: str
@@ -123,6 +129,7 @@ class Occasion:
     seed: int
     actor: str
     tell: Tell
+    applies: bool = True
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +212,7 @@ def go_live(
         seconds=round(work.clock.elapsed() - occasion.started, 2),
     )
     page = render(report)
-    level = register_version(
+    deployed = register_version(
         work,
         task,
         version,
@@ -216,7 +223,7 @@ def go_live(
         page=page,
         history=history_table(version, data, parts.history),
     )
-    occasion.tell(Step(title="registered", detail=f"as {version.digest[:12]}; the task's level is {level.value}"))
+    occasion.tell(registered_step(version, deployed))
     place = work.root / "reports" / f"{task.name}-{version.digest[:12]}.html"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(page, encoding="utf-8")
@@ -239,10 +246,23 @@ def go_live(
         },
         calibration_error=evaluation.calibration_error.estimate,
         checks=checks,
-        level=level.value,
+        level=deployed.level.value,
         report=os.fspath(place),
         rejected=occasion.rejected,
         seconds=report.seconds,
+    )
+
+
+def registered_step(version: Version, deployed: Deployment) -> Step:
+    """What became of a version once it was registered."""
+    if version.digest == deployed.champion:
+        role = "it is the champion"
+    elif version.digest in deployed.challengers:
+        role = "it is compared with the champion, as a challenger"
+    else:
+        role = "it is not deployed: a check failed, or it takes other columns than the champion"
+    return Step(
+        title="registered", detail=f"as {version.digest[:12]}; the task's level is {deployed.level.value}", why=role
     )
 
 
@@ -409,8 +429,11 @@ def register_version(
     report: Report,
     page: str,
     history: pl.DataFrame,
-) -> Level:
-    """Keep the version's files, then note it in one transaction, and return the task's level afterwards.
+) -> Deployment:
+    """Keep the version's files, then note it in one transaction, and return what is deployed afterwards.
+
+    The first version that passes its checks becomes champion, in shadow. Once evidence rests on a champion, further
+    ones are compared with it first, as challengers.
 
     A process that is killed before the transaction ends leaves files that nothing names, and no version.
     """
@@ -440,23 +463,58 @@ def register_version(
         at=now,
     )
     with work.store.writing() as connection:
-        body = work.task_file(task.name).read_bytes()
-        number, revision = save_task(
-            connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now
-        )
+        number, revision = known_task(connection, work, task, occasion, now)
         rows = sum(report.rows.values())
         keep_snapshot(connection, number, digest=occasion.snapshot, source=occasion.source, rows=rows, at=now)
         register(connection, number, record, actor=occasion.actor)
         deployed = current(connection, number)
-        if fine and deployed.level in (Level.HUMAN, Level.SHADOW):
+        live = is_live(connection, number, deployed)
+        if fine and not live:
             to = msgspec.structs.replace(
                 under(task, deployed, revision), level=Level.SHADOW, champion=version.digest, epoch=deployed.epoch + 1
             )
             move = Move(kind="shadow", to=to, reasons=shadow_reasons(report))
-            deployed = move_to(connection, number, move, actor=occasion.actor, at=now)
-        else:
-            deployed, _ = hold_to(connection, number, task, revision, actor=occasion.actor, at=now)
-    return deployed.level
+            return move_to(connection, number, move, actor=occasion.actor, at=now)
+        deployed, _ = hold_to(connection, number, task, revision, actor=occasion.actor, at=now)
+        known = version.digest in (deployed.champion, *deployed.challengers)
+        if live and fine and not known and reads_alike(champion_contract(work, deployed), version.contract):
+            found = challenge(deployed, version.digest, shadow_reasons(report))
+            deployed = move_to(connection, number, found, actor=occasion.actor, at=now)
+    return deployed
+
+
+def known_task(connection: sa.Connection, work: Workspace, task: Task, occasion: Occasion, now: int) -> tuple[int, int]:
+    """The task's number and the revision of its file that is to hold."""
+    if not occasion.applies:
+        known = read_task(connection, task.name)
+        return known.number, known.revision
+    body = work.task_file(task.name).read_bytes()
+    return save_task(connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now)
+
+
+def is_live(connection: sa.Connection, number: int, deployed: Deployment) -> bool:
+    """Whether evidence rests on the champion: it does more than watch, or cases are in the ledger."""
+    if not deployed.champion:
+        return False
+    return deployed.level.height > Level.SHADOW.height or next_number(connection, number) > 1
+
+
+def champion_contract(work: Workspace, deployed: Deployment) -> Contract:
+    """What the champion takes."""
+    manifest = msgspec.json.decode(work.artifacts.get(deployed.champion), type=Manifest)
+    return msgspec.json.decode(work.artifacts.get(manifest.files["contract.json"]), type=Contract)
+
+
+def reads_alike(contract: Contract, other: Contract) -> bool:
+    """Whether a version with the other contract can predict from values that were read by the first one.
+
+    Cases are read once, by the champion; its challengers take the same columns in the same order.
+    """
+
+    def kinds(found: Contract) -> list[tuple[str, str]]:
+        return [(column.name, "number" if column.kind == "integer" else column.kind) for column in found.used]
+
+    return kinds(contract) == kinds(other)
 
 
 def shadow_reasons(report: Report) -> tuple[str, ...]:

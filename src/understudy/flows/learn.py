@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
-import polars as pl
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from understudy.autonomy.promise import History, Plans, least_propensity, make_plans
-from understudy.autonomy.proposal import DOWN, Standing, propose
-from understudy.autonomy.router import EVERY_ANSWER
-from understudy.autonomy.truth import Truth, loss
+from understudy.autonomy.promise import History, Plans, make_plans
+from understudy.autonomy.proposal import DOWN, Rival, Standing, brings_evidence, propose
 from understudy.core.errors import ConflictError
-from understudy.core.nouns import Deployment, Move
+from understudy.core.nouns import Deployment, Level, Move
 from understudy.evidence.budget import BudgetState, fold_budget, spent
 from understudy.evidence.change import DetectorState, alarmed, fold_detector, open_detector
-from understudy.evidence.gate import GateState, Rows, certified, fold_gate, how_far, open_gate, warm_start
+from understudy.evidence.gate import GateState, certified, fold_gate, how_far
+from understudy.flows.alarms import raise_alarms
+from understudy.flows.gates import begin_gate, gate_rows, least_looks, read_history
 from understudy.flows.head import Head, Library, load_head
+from understudy.flows.labels import retrain_reason
+from understudy.flows.rivals import Duel, compare, read_rival_plans, replay_rival
 from understudy.flows.settle import settle
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import automated_per_year
 from understudy.store.database import lock_task
 from understudy.store.ledger import Entry, Key, State, drop_states, each_page, keep_state, read_state
-from understudy.store.registry import current, find_version, move_to, read_deployments
+from understudy.store.registry import current, move_to, read_deployments
 from understudy.store.tasks import read_task
 
 PAGE = 5000
@@ -63,13 +63,22 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     standing : Standing, optional
         What the evidence says; None where there is no champion.
     made, proposed : Move, optional
-        The move that was made, and the one that waits for a person.
+        The last move that was made, and the one that waits for a person.
+    rivals : tuple of Rival
+        What it says of the challengers.
+    alarms : tuple of str
+        What was noticed now and needs somebody's eyes.
+    due : str
+        Why a new version is to be trained; empty where it is not.
     """
 
     settled: int
     standing: Standing | None
     made: Move | None
     proposed: Move | None
+    rivals: tuple[Rival, ...] = ()
+    alarms: tuple[str, ...] = ()
+    due: str = ""
 
 
 def learn(library: Library, name: str, *, may: Callable[[sa.Connection], bool] = lambda _: True) -> Learned:
@@ -94,37 +103,61 @@ def learn(library: Library, name: str, *, may: Callable[[sa.Connection], bool] =
         if not may(connection):
             raise ConflictError("Another process is the steward now.")
         settled = settle(connection, head, now)
+        alarms = raise_alarms(connection, head, actor=STEWARD, now=now)
         deployed = current(connection, head.number)
         if not deployed.champion:
-            return Learned(settled=settled.cases, standing=None, made=None, proposed=None)
+            return Learned(settled=settled.cases, standing=None, made=None, proposed=None, alarms=alarms)
         plans = plans_of(connection, head, deployed, now)
-        folded = fold(connection, head, deployed, plans, settled.corrected_from, now)
-        standing = stand(plans, folded)
-        move = propose(head.task, deployed, standing)
-        made, proposed = decide_move(connection, head, deployed, move, now)
-    return Learned(settled=settled.cases, standing=standing, made=made, proposed=proposed)
+        standing = stand(plans, fold(connection, head, deployed, plans, settled.corrected_from, now))
+        rivals = compare(connection, head, deployed, settled.corrected_from, now)
+        made, proposed = make_moves(connection, head, deployed, standing, rivals, now)
+        due = retrain_reason(connection, head, now)
+    return Learned(
+        settled=settled.cases,
+        standing=standing,
+        made=made,
+        proposed=proposed,
+        rivals=rivals,
+        alarms=alarms,
+        due=due,
+    )
 
 
-def decide_move(
-    connection: sa.Connection, head: Head, deployed: Deployment, move: Move | None, now: int
+def make_moves(
+    connection: sa.Connection,
+    head: Head,
+    deployed: Deployment,
+    standing: Standing,
+    rivals: Sequence[Rival],
+    now: int,
 ) -> tuple[Move | None, Move | None]:
-    """Make a move that needs nobody, or keep it for a person; what was made, and what waits."""
+    """Make the moves that need nobody, and keep the first other one for a person; what was made, and what waits."""
     key = Key(task=head.number, name="proposal")
     drop_states(connection, key, 0)
-    if move is None:
-        return None, None
-    if move.kind in DOWN or head.task.autonomy.step_up == "auto":
-        move_to(connection, head.number, move, actor=STEWARD, at=now)
-        return move, None
-    kept = Proposal(move=move, revision=deployed.revision, at=now)
-    keep_state(connection, key, State(n=0, body=msgspec.json.encode(kept)), at=now)
-    return None, move
+    made = None
+    while (move := propose(head.task, deployed, standing, rivals)) is not None:
+        if move.kind not in DOWN and head.task.autonomy.step_up != "auto":
+            kept = Proposal(move=move, revision=deployed.revision, at=now)
+            keep_state(connection, key, State(n=0, body=msgspec.json.encode(kept)), at=now)
+            return made, move
+        deployed, made = move_to(connection, head.number, move, actor=STEWARD, at=now), move
+        if move.kind != "retire":  # what else the evidence says, it says of an epoch that is over
+            break
+        rivals = [rival for rival in rivals if rival.version in deployed.challengers]
+    return made, None
 
 
 def read_proposal(connection: sa.Connection, task: int) -> Proposal | None:
     """The move that waits for a person, or None."""
     state = read_state(connection, Key(task=task, name="proposal"))
     return None if state is None else msgspec.json.decode(state.body, type=Proposal)
+
+
+def waits_for(work: Workspace, name: str, level: Level) -> bool:
+    """Whether a move to this level waits for a person."""
+    with work.store.reading() as connection:
+        waiting = read_proposal(connection, read_task(connection, name).number)
+    return waiting is not None and waiting.move.to.level is level
 
 
 def approve(work: Workspace, name: str, *, actor: str, why: str = "") -> Deployment:
@@ -157,31 +190,14 @@ def plans_of(connection: sa.Connection, head: Head, deployed: Deployment, now: i
     state = read_state(connection, key)
     if state is not None:
         return msgspec.json.decode(state.body, type=Plans)
-    history = read_history(connection, head, deployed)
+    history = read_history(connection, head, deployed, deployed.champion)
     volume = automated_per_year(connection, head.number, now=now)
     plans = make_plans(head.task, deployed.epoch, history, volume)
+    if brings_evidence(read_deployments(connection, head.number), deployed):
+        earned = read_rival_plans(connection, head, deployed.champion, deployed.epoch - 1)
+        plans = plans if earned is None else replace(plans, gate=earned.gate)
     keep_state(connection, key, State(n=0, body=msgspec.json.encode(plans)), at=now)
     return plans
-
-
-def read_history(connection: sa.Connection, head: Head, deployed: Deployment) -> History:
-    """The champion's held-out rows that it would be allowed to decide."""
-    record = find_version(connection, head.number, deployed.champion)
-    table = pl.read_parquet(io.BytesIO(head.library.work.artifacts.get(record.beside["history.parquet"])))
-    allow = head.task.mandate.allow
-    table = table.filter(pl.col("strangeness") <= deployed.strange_limit)
-    if allow:
-        table = table.filter(pl.col("prediction").is_in(allow))
-    costs = [
-        loss(head.task, said, Truth(source="outcome", label=label, propensity=1.0))
-        for said, label in table.select("prediction", "label").iter_rows()
-    ]
-    one_side = head.task.decision.kind == "regression"
-    return History(
-        side=np.array([EVERY_ANSWER] * table.height if one_side else table["prediction"].to_list(), dtype=object),
-        confidence=table["confidence"].to_numpy(),
-        loss=np.array(costs, dtype=np.float64),
-    )
 
 
 def fold(
@@ -198,29 +214,32 @@ def fold(
         drop_states(connection, key, corrected_from)
     state = read_state(connection, key)
     if state is None:
-        folded, after = begin(plans, read_history(connection, head, deployed)), 0
+        folded, after = begin(plans, read_history(connection, head, deployed, deployed.champion)), 0
     else:
         folded, after = msgspec.json.decode(state.body, type=Folded), state.n
-    least = {found.revision: least_propensity(head.task, found) for found in read_deployments(connection, head.number)}
-    pages = each_page(connection, head.number, deployed.champion, deployed.epoch, after=after, size=PAGE)
-    for page in pages:
+    least = least_looks(connection, head)
+    for page in champion_pages(connection, head, deployed, after):
         folded = fold_entries(folded, plans, page, least)
         body = msgspec.json.encode(folded)
         keep_state(connection, key, State(n=page[-1].place, body=body), at=now)
     return folded
 
 
+def champion_pages(connection: sa.Connection, head: Head, deployed: Deployment, after: int) -> Iterator[list[Entry]]:
+    """The champion's entries after a place, page by page: those that it earned as a challenger come first, if any.
+
+    They all stand before those of the present epoch: places follow the order in which cases were decided.
+    """
+    epochs = [deployed.epoch]
+    if brings_evidence(read_deployments(connection, head.number), deployed):
+        epochs.insert(0, deployed.epoch - 1)
+    for epoch in epochs:
+        yield from each_page(connection, head.number, deployed.champion, epoch, after=after, size=PAGE)
+
+
 def begin(plans: Plans, history: History) -> Folded:
     """The evidence before the first case: history bets first, capped."""
-    gate = None
-    if plans.gate is not None:
-        rows = Rows(
-            side=np.array([plans.gate.sides.index(side) for side in history.side], dtype=np.int64),
-            confidence=history.confidence,
-            loss=history.loss,
-            weight=np.ones(len(history.loss)),
-        )
-        gate = warm_start(plans.gate, rows) if len(history.loss) else open_gate(plans.gate)
+    gate = begin_gate(plans.gate, history)
     return Folded(gate=gate, budget=BudgetState(), detector=open_detector(plans.detector))
 
 
@@ -229,7 +248,7 @@ def fold_entries(folded: Folded, plans: Plans, entries: Sequence[Entry], least: 
     automated = [entry for entry in entries if entry.automated]
     gate = folded.gate
     if gate is not None and plans.gate is not None:
-        gate = fold_gate(gate, plans.gate, gate_rows(plans, entries, least))
+        gate = fold_gate(gate, plans.gate, gate_rows(plans.gate, entries, least))
     lost = np.array([np.nan if entry.loss is None else entry.loss for entry in automated], dtype=np.float64)
     chance = np.array([entry.propensity for entry in automated], dtype=np.float64)
     looks = [entry.loss for entry in entries if entry.loss is not None]
@@ -240,18 +259,6 @@ def fold_entries(folded: Folded, plans: Plans, entries: Sequence[Entry], least: 
         settled=folded.settled + len(entries),
         looked=folded.looked + len(looks),
         errors=folded.errors + sum(looks),
-    )
-
-
-def gate_rows(plans: Plans, entries: Sequence[Entry], least: dict[int, float]) -> Rows:
-    """The entries that the gate counts: not strange, inside the mandate, on a side that it knows."""
-    places = {side: place for place, side in enumerate(plans.gate.sides if plans.gate else ())}
-    own = [entry for entry in entries if entry.eligible and entry.side in places]
-    return Rows(
-        side=np.array([places[entry.side] for entry in own], dtype=np.int64),
-        confidence=np.array([entry.confidence for entry in own], dtype=np.float64),
-        loss=np.array([np.nan if entry.loss is None else entry.loss for entry in own], dtype=np.float64),
-        weight=np.array([min(1.0, least[entry.revision] / entry.propensity) for entry in own], dtype=np.float64),
     )
 
 
@@ -285,10 +292,17 @@ def replay(library: Library, name: str) -> tuple[Folded, Folded]:
         if kept is None or planned is None:
             raise ConflictError(f"Nothing has been folded for {name} in this epoch yet.")
         plans = msgspec.json.decode(planned.body, type=Plans)
-        least = {
-            found.revision: least_propensity(head.task, found) for found in read_deployments(connection, head.number)
-        }
-        folded = begin(plans, read_history(connection, head, deployed))
-        for page in each_page(connection, head.number, deployed.champion, deployed.epoch, after=0, size=PAGE):
+        least = least_looks(connection, head)
+        folded = begin(plans, read_history(connection, head, deployed, deployed.champion))
+        for page in champion_pages(connection, head, deployed, 0):
             folded = fold_entries(folded, plans, page, least)
     return msgspec.json.decode(kept.body, type=Folded), folded
+
+
+def replay_rivals(library: Library, name: str) -> dict[str, tuple[Duel, Duel]]:
+    """For each challenger its evidence as it is kept, and folded anew from the ledger; they must be equal."""
+    head = load_head(library, name)
+    with library.work.store.reading() as connection:
+        deployed = current(connection, head.number)
+        found = {version: replay_rival(connection, head, deployed, version) for version in deployed.challengers}
+    return {version: both for version, both in found.items() if both is not None}

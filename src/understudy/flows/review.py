@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -12,13 +13,14 @@ from msgspec.structs import replace
 
 from understudy.autonomy.verdict import majority, standing
 from understudy.core.errors import ConflictError, ErasedError, InputError, NotFoundError
-from understudy.core.nouns import Level
+from understudy.core.nouns import Level, Review
 from understudy.core.task import duration
 from understudy.flows.answers import Answer, answer_of, as_text, as_value, by_label, verdict_of
 from understudy.flows.head import Head
 from understudy.store.casebook import (
     AUDIT_PRIORITY,
     DECIDE_PRIORITY,
+    MOST_NAMES,
     CaseRecord,
     append_review,
     find_case,
@@ -26,7 +28,10 @@ from understudy.store.casebook import (
     leave_queue,
     read_reviews,
 )
+from understudy.store.database import insert_many, take_numbers
+from understudy.store.ledger import cases_by_number
 from understudy.store.queue import (
+    PLACE,
     Place,
     add_place,
     claim_next,
@@ -37,6 +42,7 @@ from understudy.store.queue import (
     read_place,
     waiting,
 )
+from understudy.store.schema import claims, inbox, queue, reviews
 
 CLAIM = 10 * 60_000_000
 """How long nobody else gets a case that a reviewer has opened, in microseconds."""
@@ -192,6 +198,103 @@ def settle(connection: sa.Connection, case_seq: int, place: Place) -> Literal["d
     wanted = max(place.wanted, len(given) + 1)
     keep_place(connection, replace(place, given=len(given), wanted=wanted))
     return "pending"
+
+
+def review_many(
+    head: Head, users: Sequence[str], answer: Callable[[str, str], str | float | None], *, most: int
+) -> list[str]:
+    """Let reviewers work through the queue: at once what `next_review` and `give_review` would write one by one.
+
+    Parameters
+    ----------
+    head : Head
+    users : sequence of str
+        Who reviews; the next one is asked where a case needs another answer.
+    answer : callable
+        What a user says of the case with an id; None where he skips it, which then waits for somebody else.
+    most : int
+        How many answers they give.
+
+    Returns
+    -------
+    list of str
+        The kind of each answer that was given: `decide` or `audit`.
+    """
+    work = head.library.work
+    now = work.clock.now()
+    rows: list[dict[str, Any]] = []
+    with work.store.writing() as connection:
+        places = {place.case_seq: place for place in offered(connection, head.number, most)}
+        cases = {case.seq: case for case in cases_by_number(connection, head.number, list(places))}
+        settled: list[int] = []
+        for seq, place in places.items():
+            if len(rows) >= most:
+                break
+            looks, done = look_at(head, cases[seq], place, users, answer, most - len(rows), now)
+            rows += looks
+            if done:
+                settled.append(seq)
+            elif looks:
+                given = len(standing(cases[seq].reviews)) + sum(row["action"] == "decide" for row in looks)
+                keep_place(connection, replace(place, given=given, wanted=max(place.wanted, given + 1)))
+        append_reviews(connection, head.number, rows)
+        leave_queue_all(connection, settled)
+    return [row["kind"] for row in rows if row["action"] == "decide"]
+
+
+def offered(connection: sa.Connection, task: int, most: int) -> list[Place]:
+    """The most urgent cases that nobody has skipped, in the order in which they are offered."""
+    skipped = sa.exists().where(reviews.c.case_seq == queue.c.case_seq, reviews.c.action == "skip")
+    query = PLACE.where(queue.c.task == task, ~skipped).limit(most)
+    ordered = query.order_by(queue.c.priority.desc(), queue.c.due_at, queue.c.case_seq)
+    return [Place(**row._mapping) for row in connection.execute(ordered)]
+
+
+def look_at(
+    head: Head,
+    case: CaseRecord,
+    place: Place,
+    users: Sequence[str],
+    answer: Callable[[str, str], str | float | None],
+    most: int,
+    now: int,
+) -> tuple[list[dict[str, Any]], bool]:
+    """The answers to one case, one user after the other until enough agree; and whether they do."""
+    given = list(standing(case.reviews))
+    seen = {look.user for look in given}
+    blind = is_blind(case)
+    rows: list[dict[str, Any]] = []
+    for user in users:
+        if user in seen or len(rows) >= most:
+            continue
+        said = answer(user, case.id)
+        row = plain_review(case, user, "skip" if said is None else "decide", now, now)
+        if said is None:
+            return [*rows, row], False
+        row |= {"kind": place.kind, "value": check_answer(head, said), "blind": blind}
+        row |= {"shown_version": None if blind else case.version}
+        rows.append(row)
+        given.append(Review(seq=0, **row))
+        if majority(given, place.wanted) is not None:
+            return rows, True
+    return rows, False
+
+
+def append_reviews(connection: sa.Connection, task: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Record many answers, and wake the steward for each."""
+    if not rows:
+        return
+    numbered = list(zip(take_numbers(connection, "reviews", len(rows)), rows, strict=True))
+    insert_many(connection, reviews, [{"task": task, "seq": seq, **row} for seq, row in numbered])
+    insert_many(connection, inbox, [{"kind": "review", "seq": seq, "task": task} for seq, _ in numbered])
+
+
+def leave_queue_all(connection: sa.Connection, seqs: Sequence[int]) -> None:
+    """These cases need nobody any more."""
+    for start in range(0, len(seqs), MOST_NAMES):
+        some = seqs[start : start + MOST_NAMES]
+        connection.execute(queue.delete().where(queue.c.case_seq.in_(some)))
+        connection.execute(claims.delete().where(claims.c.case_seq.in_(some)))
 
 
 def skip_review(head: Head, user: str, case_id: str) -> Reviewed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from understudy.core.nouns import Deployment, Event, Level
+from understudy.core.nouns import Deployment, Event, Level, Move
+from understudy.flows.learn import read_proposal
 from understudy.flows.moves import read_body
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import Counts, count_cases
@@ -43,6 +44,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
         The promise.
     counts : Counts
         What waits, and what the last 24 hours brought.
+    proposed : Move, optional
+        The move that waits for a person.
     """
 
     task: str
@@ -58,6 +61,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     max_error: float
     confidence: float
     counts: Counts
+    proposed: Move | None
 
 
 def task_status(work: Workspace, name: str) -> TaskStatus:
@@ -73,7 +77,8 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         record = read_task(connection, name)
         deployed = current(connection, record.number)
         counts = count_cases(connection, record.number, since=now - DAY, now=now)
-    return as_status(record, deployed, counts)
+        waiting = read_proposal(connection, record.number)
+    return as_status(record, deployed, counts, None if waiting is None else waiting.move)
 
 
 def all_status(work: Workspace) -> list[TaskStatus]:
@@ -83,7 +88,7 @@ def all_status(work: Workspace) -> list[TaskStatus]:
     return [task_status(work, name) for name in names]
 
 
-def as_status(record: TaskRecord, deployed: Deployment, counts: Counts) -> TaskStatus:
+def as_status(record: TaskRecord, deployed: Deployment, counts: Counts, proposed: Move | None) -> TaskStatus:
     """The status of a task from what the store says."""
     task = read_body(record)
     return TaskStatus(
@@ -100,6 +105,7 @@ def as_status(record: TaskRecord, deployed: Deployment, counts: Counts) -> TaskS
         max_error=task.autonomy.max_error,
         confidence=task.autonomy.confidence,
         counts=counts,
+        proposed=proposed,
     )
 
 

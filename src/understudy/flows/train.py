@@ -85,8 +85,11 @@ def make_folds(data: Dataset, parts: Split, *, seed: int, clock: str | None) -> 
             views=views(encoding),
             X_stop=encode(encoding, held_out),
             y_stop=y[parts.validation],
+            weights=data.weights_of(train[fold.fit]),
+            weights_stop=data.weights_of(parts.validation),
         )
-        made.append(Fold(rows, encode(encoding, frame[fold.score]), y[train][fold.score], fold.score))
+        scored = encode(encoding, frame[fold.score])
+        made.append(Fold(rows, scored, y[train][fold.score], fold.score, data.weights_of(train[fold.score])))
     return tuple(made)
 
 
@@ -108,6 +111,7 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
         X=encode(encoding, data.frame[everything]),
         y=data.answers.y[everything],
         views=views(encoding),
+        weights=data.weights_of(everything),
     )
     fitted = refit(found.best, rows, race.effort)
     scored = calibration_rows(made, len(parts.train), newest=parts.scheme == "time")
@@ -117,7 +121,9 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
         positions=parts.train,
         encoding=encoding,
         fitted=fitted,
-        head=fit_head(found.oof[scored], data.answers.y[parts.train][scored]),
+        head=fit_head(
+            found.oof[scored], data.answers.y[parts.train][scored], data.weights_of(parts.train[np.flatnonzero(scored)])
+        ),
         reference=fit_strangeness(
             data.frame[parts.train], data.frame[parts.validation], data.contract, clock_column=clock
         ),

@@ -34,7 +34,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     residuals: tuple[tuple[float, ...], ...] = ()
 
 
-def fit_probability_head(raw: np.ndarray, y: np.ndarray) -> Head:
+def fit_probability_head(raw: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
     """Calibrate probabilities by one slope and a bias per class on their logarithms.
 
     For two classes this is Platt scaling of the log odds (Platt 1999), else bias-corrected temperature scaling
@@ -46,9 +46,13 @@ def fit_probability_head(raw: np.ndarray, y: np.ndarray) -> Head:
     raw : ndarray of shape (n, k)
         Out-of-fold probabilities.
     y : ndarray of int64, shape (n,)
+    weights : ndarray of float64, shape (n,), optional
+        How many rows each row stands for; by default itself.
     """
     logs = np.log(np.clip(raw, LOWEST, 1 - LOWEST))
     n, k = logs.shape
+    each = np.ones(n) if weights is None else weights
+    total = float(np.sum(each))
     hot = np.zeros((n, k))
     hot[np.arange(n), y] = 1.0
 
@@ -56,10 +60,10 @@ def fit_probability_head(raw: np.ndarray, y: np.ndarray) -> Head:
         slope, bias = np.exp(theta[0]), theta[1:]
         scores = slope * logs + bias
         probabilities = softmax(scores)
-        value = -np.sum(np.log(np.clip(probabilities[np.arange(n), y], 1e-300, None)))
-        error = probabilities - hot
+        value = -np.sum(each * np.log(np.clip(probabilities[np.arange(n), y], 1e-300, None)))
+        error = each[:, None] * (probabilities - hot)
         gradient = np.concatenate([[np.sum(error * logs) * slope], error.sum(axis=0)])
-        return (value + PRIOR_ROWS * np.sum(theta**2) / 2) / n, (gradient + PRIOR_ROWS * theta) / n
+        return (value + PRIOR_ROWS * np.sum(theta**2) / 2) / total, (gradient + PRIOR_ROWS * theta) / total
 
     solved = minimize(objective, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(-2.0, 2.0)] + [(-8.0, 8.0)] * k)
     bias = solved.x[1:] - solved.x[1:].mean()
@@ -76,7 +80,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit_number_head(raw: np.ndarray, y: np.ndarray) -> Head:
+def fit_number_head(raw: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
     """Keep the out-of-fold residuals, in bins of the prediction, so that intervals fit small and large numbers.
 
     Parameters
@@ -84,15 +88,35 @@ def fit_number_head(raw: np.ndarray, y: np.ndarray) -> Head:
     raw : ndarray of shape (n, 1)
         Out-of-fold predictions.
     y : ndarray of float64, shape (n,)
+    weights : ndarray of float64, shape (n,), optional
+        How much each row counts; by default all alike.
     """
     predicted = raw[:, 0]
     edges = bin_edges(predicted)
     where = np.searchsorted(edges, predicted, side="right")
     residuals = []
     for index in range(len(edges) + 1):
-        inside = np.sort((y - predicted)[where == index])
-        residuals.append(tuple(thinned(inside, MOST_PER_BIN).tolist()))
+        inside = where == index
+        kept = weighted_residuals((y - predicted)[inside], None if weights is None else weights[inside])
+        residuals.append(tuple(kept.tolist()))
     return Head(edges=tuple(edges), residuals=tuple(residuals))
+
+
+def weighted_residuals(residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Sorted residuals, at most 500; where they count unequally, as often as their weight asks for.
+
+    >>> weighted_residuals(np.array([2.0, 1.0]), None).tolist()
+    [1.0, 2.0]
+    >>> weighted_residuals(np.array([4.0, 1.0, 2.0, 3.0]), np.array([1.0, 5.0, 1.0, 1.0])).tolist()
+    [1.0, 1.0, 1.0, 3.0]
+    """
+    order = np.argsort(residuals, kind="stable")
+    if weights is None or not len(order):
+        return thinned(residuals[order], MOST_PER_BIN)
+    upto = np.cumsum(weights[order])
+    most = min(len(order), MOST_PER_BIN)
+    middles = (np.arange(most) + 0.5) / most * upto[-1]
+    return np.asarray(residuals[order][np.searchsorted(upto, middles)])
 
 
 def bin_edges(predicted: np.ndarray) -> list[float]:

@@ -49,6 +49,8 @@ class Rows:
         Rows on which boosting decides when to stop; none of them is in X.
     weights : ndarray of float64, shape (n,), optional
         How much each row of X counts; by default all alike.
+    weights_stop : ndarray of float64, optional
+        The same for the rows to stop on.
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Rows:
     X_stop: np.ndarray | None = None
     y_stop: np.ndarray | None = None
     weights: np.ndarray | None = None
+    weights_stop: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -269,7 +272,7 @@ def fit_lightgbm(params: Params, rows: Rows, effort: Effort) -> Estimate:
     if rows.X_stop is None:
         booster = lgb.train(settings, train, params["n_estimators"])
         return Estimate(booster, booster.current_iteration())
-    stop = lgb.Dataset(rows.X_stop, rows.y_stop, reference=train)
+    stop = lgb.Dataset(rows.X_stop, rows.y_stop, weight=rows.weights_stop, reference=train)
     callbacks = [lgb.early_stopping(PATIENCE, verbose=False)]
     booster = lgb.train(settings, train, params["n_estimators"], valid_sets=[stop], callbacks=callbacks)
     return Estimate(booster, booster.best_iteration)

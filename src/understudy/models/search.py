@@ -58,12 +58,15 @@ class Fold:
         The rows to predict, encoded by this fold's own encoding.
     positions : ndarray of int64
         Where these rows stand among all training rows.
+    weights : ndarray of float64, optional
+        How much each of these rows counts; by default all alike.
     """
 
     rows: Rows
     X: np.ndarray
     y: np.ndarray
     positions: np.ndarray
+    weights: np.ndarray | None = None
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +139,9 @@ class Race:
     map : callable
         Runs work on some items side by side, as an engine does. Folds run side by side with one thread each: that is
         faster than threads within a fit, and does not collapse on a busy machine.
+    first : tuple of (str, dict)
+        Recipes with settings to try before all others: what has proved good on earlier data. Recipes that are unknown
+        or do not take part are passed over.
     """
 
     budget: Budget
@@ -144,6 +150,7 @@ class Race:
     tell: Callable[[Trial], None] = lambda _: None
     recipes: tuple[str, ...] = ()
     map: Callable[[Callable[[Fold], Any], Sequence[Fold]], Iterable[Any]] = map
+    first: tuple[tuple[str, Params], ...] = ()
 
 
 @dataclass
@@ -199,10 +206,9 @@ def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
     """
     recipes = entrants(folds[0].rows.kind, race.recipes)
     progress = _Progress(folds, race, race.elapsed())
-    for rank in range(max(len(recipe.portfolio) for recipe in recipes)):
-        for recipe in recipes:
-            if rank < len(recipe.portfolio) and affordable(recipe.name, progress):
-                attempt(recipe, recipe.portfolio[rank], "portfolio", n, progress)
+    for recipe, params in known_settings(recipes, race.first):
+        if affordable(recipe.name, progress):
+            attempt(recipe, params, "portfolio", n, progress)
     studies = {recipe.name: new_study(race.effort.seed) for recipe in recipes}
     while chosen := next_recipe(recipes, progress):
         draw = studies[chosen.name].ask()
@@ -231,6 +237,19 @@ def entrants(kind: Kind, names: tuple[str, ...]) -> list[Recipe]:
             hint=f"Those that do are {', '.join(recipe.name for recipe in suited)}.",
         )
     return chosen
+
+
+def known_settings(recipes: list[Recipe], first: tuple[tuple[str, Params], ...]) -> list[tuple[Recipe, Params]]:
+    """The settings that are tried before any is drawn: those that go first, then the portfolios, rank by rank."""
+    named = {recipe.name: recipe for recipe in recipes}
+    found = [(named[name], params) for name, params in first if name in named]
+    for rank in range(max(len(recipe.portfolio) for recipe in recipes)):
+        found += [
+            (recipe, recipe.portfolio[rank])
+            for recipe in recipes
+            if rank < len(recipe.portfolio) and (recipe.name, recipe.portfolio[rank]) not in first
+        ]
+    return found
 
 
 def new_study(seed: int) -> optuna.Study:
@@ -343,7 +362,8 @@ def judge(recipe: Recipe, params: Params, fold: Fold, effort: Effort) -> _Judged
         with STEADY:
             fitted = recipe.fit(params, fold.rows, effort)
             scores = fitted.raw(fold.X)
-        return _Judged(scores, finite(loss(fold.rows.kind, fold.y, scores)), fitted.rounds, fitted.note)
+        score = finite(loss(fold.rows.kind, fold.y, scores, fold.weights))
+        return _Judged(scores, score, fitted.rounds, fitted.note)
     except ModelError as caught:
         return _Judged(np.empty(0), math.nan, error=caught.message)
     except MemoryError as caught:
@@ -376,11 +396,13 @@ def finite(score: float) -> float:
     return score
 
 
-def loss(kind: Kind, y: np.ndarray, scores: np.ndarray) -> float:
-    """Mean log loss (natural logarithm, probabilities clipped at 1e-15), or mean squared error."""
+def loss(kind: Kind, y: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean log loss (natural logarithm, probabilities clipped at 1e-15), or mean squared error; weighted, if asked."""
     if kind == "regression":
-        return float(np.mean((y - scores[:, 0]) ** 2))
-    return float(-np.mean(np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1.0))))
+        losses = (y - scores[:, 0]) ** 2
+    else:
+        losses = -np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1.0))
+    return float(np.mean(losses) if weights is None else np.average(losses, weights=weights))
 
 
 def refit(trial: Trial, rows: Rows, effort: Effort) -> Fitted:

@@ -42,6 +42,7 @@ def page(call: Call, name: str, **values: Any) -> Reply:
         "user": call.access.name,
         "may_review": call.access.role in (Role.REVIEWER, Role.OWNER),
         "may_watch": call.access.role in (Role.OPERATOR, Role.OWNER, Role.AUDITOR),
+        "may_confirm": call.access.role is Role.OWNER,
         "may_steer": call.access.role in (Role.OPERATOR, Role.OWNER),
     }
     text = environment().get_template(name).render(**shown, **values)

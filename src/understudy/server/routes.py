@@ -9,6 +9,7 @@ from understudy.core.ids import new_id
 from understudy.core.nouns import Deployment, Role
 from understudy.flows.answers import Answer, answer_of
 from understudy.flows.decide import Asked, Result
+from understudy.flows.learn import approve, waits_for
 from understudy.flows.moves import roll_back, set_level, set_paused
 from understudy.flows.outcomes import give_outcomes
 from understudy.flows.review import (
@@ -145,10 +146,12 @@ def get_task(call: Call) -> TaskStatus:
 
 
 def post_level(call: Call) -> Deployment:
-    """Change the level: down at once, up with proof or by the owner's override."""
+    """Change the level: down at once; up where an owner confirms what the evidence proposes, or overrides."""
     body: LevelRequest = call.body
     if body.override and call.access.role is not OWNER:
         raise WebError(403, "Only an owner may override.")
+    if not body.override and call.access.role is OWNER and waits_for(call.service.work, call.task, body.level):
+        return approve(call.service.work, call.task, actor=call.access.name, why=body.why)
     return set_level(
         call.service.work,
         call.task,

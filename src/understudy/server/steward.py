@@ -1,4 +1,4 @@
-"""Chores by the clock, in one process at a time: overdue cases, and the seals of the log."""
+"""Chores by the clock, in one process at a time: overdue cases, learning, and the seals of the log."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from collections.abc import Callable
 from functools import partial
 
 from understudy.core.errors import UnderstudyError
+from understudy.flows.learn import learn
 from understudy.flows.sweep import seal_all, sweep
 from understudy.server.service import Service
-from understudy.store.leases import take_lease
+from understudy.store.leases import holds, take_lease
 
 EVERY = 60.0
+LEASE = "steward"
 LASTING = 150
 """Seconds for which the lease lasts: another process takes over once two rounds were missed."""
 
@@ -54,15 +56,26 @@ class Steward:
             self._guarded(self._round)
 
     def _round(self) -> None:
-        with self._service.work.store.writing() as connection:
-            if take_lease(connection, "steward", self._name, seconds=LASTING) is None:
-                return
+        work = self._service.work
+        with work.store.writing() as connection:
+            fence = take_lease(connection, LEASE, self._name, seconds=LASTING)
+        if fence is None:
+            return
         for task in self._service.tasks():
             self._guarded(partial(self._sweep, task))
-            self._guarded(partial(seal_all, self._service.work, task))
+            self._guarded(partial(self._learn, task, fence))
+            self._guarded(partial(seal_all, work, task))
 
     def _sweep(self, task: str) -> None:
         sweep(self._service.head(task))
+
+    def _learn(self, task: str, fence: int) -> None:
+        learned = learn(self._service.library, task, may=lambda connection: holds(connection, LEASE, self._name, fence))
+        for move in (learned.made, learned.proposed):
+            if move is not None:
+                log.warning("%s: %s to %s: %s", task, move.kind, move.to.level.value, " ".join(move.reasons))
+        for alarm in learned.alarms:
+            log.warning("%s: %s", task, alarm)
 
     def _guarded(self, chore: Callable[[], object]) -> None:
         """Do a chore; what goes wrong is logged, and the next round tries again."""

@@ -1,0 +1,310 @@
+"""The rehearsal: the whole loop over history, before anyone goes live.
+
+What was known at the start trains the first version; the rest comes case by case, through the same flows as live, on a
+workspace of its own that is removed in the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack
+
+import msgspec
+
+from understudy.core.errors import InputError
+from understudy.core.nouns import Level
+from understudy.core.task import Task
+from understudy.data.answers import answer_texts
+from understudy.evaluation.rehearsal import Backtest, Errors, Work, step_downs, thinned, worst_month
+from understudy.flows.dataset import assemble
+from understudy.flows.golive import Occasion, RunResult, Step, Tell, go_live, parquet
+from understudy.flows.head import Library
+from understudy.flows.propose import Told
+from understudy.flows.rehearsal_data import History, as_history, due_times, first_rows, numbers
+from understudy.flows.rehearsal_people import A_DAY, People
+from understudy.flows.rehearsal_stage import (
+    REHEARSAL,
+    DataClock,
+    Progress,
+    Stage,
+    as_record,
+    case_ids,
+    count_strange,
+    price,
+    rehearse,
+    set_stage,
+)
+from understudy.flows.run import contract_step, ignore, search_step, settle_task, task_name
+from understudy.flows.train import as_candidate, find_model
+from understudy.flows.workspace import Workspace, open_workspace, read_settings
+from understudy.models.recipes import RECIPES, Effort
+from understudy.models.search import Budget, Race
+from understudy.reports.timeline import render_timeline
+from understudy.sources.tables import CsvOptions, Table, read_table
+from understudy.store.tasks import save_task
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a rehearsal goes.
+
+    Attributes
+    ----------
+    start : float
+        The share of the rows that is known at the start.
+    delay : str
+        When the truth is known: after so many further cases, after a duration, or as a column of dates says.
+    reviewers : int, optional
+        People, each with 200 cases a day; without it, `[review] per_day` holds.
+    reviewer_error : float
+        The share of their answers that is wrong.
+    days : float
+        What the rows are spread over if the data has no calendar.
+    minutes : float
+        What a review takes.
+    budget : Budget
+        Of the search.
+    seed : int
+        Of everything random.
+    """
+
+    start: float = 0.3
+    delay: str = "1d"
+    reviewers: int | None = None
+    reviewer_error: float = 0.0
+    days: float = 365.0
+    minutes: float = 2.0
+    budget: Budget = Budget(seconds=60.0)  # noqa: RUF009  frozen
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.start < 1:
+            raise InputError(f"The start is a share between 0 and 1, not {self.start}.")
+        if not 0 <= self.reviewer_error < 1:
+            raise InputError(f"The reviewers' error is a share of at least 0 and below 1, not {self.reviewer_error}.")
+
+
+def quiet(done: int, total: int, level: Level) -> None:
+    """Tell nobody how far it is."""
+
+
+def backtest(
+    source: str | Path,
+    *,
+    target: str | None = None,
+    name: str | None = None,
+    workspace: str | Path = ".",
+    plan: Rehearsal = Rehearsal(),
+    csv: CsvOptions = CsvOptions(),  # noqa: B008  frozen
+    tell: Tell = ignore,
+    tell_trial: object = ignore,
+    progress: Progress = quiet,
+    **told: Unpack[Told],
+) -> Backtest:
+    """Rehearse the whole loop over history: train on its beginning, and let the rest come as cases.
+
+    The task file of the workspace is used if there is one; otherwise a task is proposed from the rows known at the
+    start, and not written. Nothing of the workspace changes but `reports/NAME-backtest.html`.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `run`.
+    target, name, csv, tell, tell_trial, **told
+        As for `run`.
+    workspace : str or Path
+        Where the task file may stand.
+    plan : Rehearsal
+    progress : callable
+        Is told how many cases have come, of how many, and the level.
+
+    Raises
+    ------
+    InputError
+        The data, the task file or the plan cannot be used.
+    ModelError
+        No model could be trained.
+    """
+    table = read_table(source, csv)
+    name = name or task_name(table.name)
+    clock = DataClock()
+    with private_workspace(Path(workspace), name, clock) as work:
+        began = clock.elapsed()
+        task = settle(work, table, name, target, plan, told)
+        history = as_history(table.frame, task, start=plan.start, days=plan.days, seed=plan.seed)
+        due = due_times(history, plan.delay)
+        clock.at = int(history.at[history.first])
+        trained = train(work, task, history, Path(source).name, plan, tell=tell, tell_trial=tell_trial)
+        ready = clock.elapsed()
+        people = make_people(task, history, plan)
+        stage = set_stage(Library(work), name, clock, people, history, due, budget=plan.budget, seed=plan.seed)
+        rehearse(stage, plan.delay, progress)
+        seconds = {"training": round(ready - began, 2), "rehearsal": round(clock.elapsed() - ready, 2)}
+        result = sum_up(task, history, stage, trained, plan, seconds)
+    place = Path(workspace).resolve() / "reports" / f"{name}-backtest.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(render_timeline(result), encoding="utf-8")
+    return msgspec.structs.replace(result, report=os.fspath(place))
+
+
+@contextmanager
+def private_workspace(real: Path, name: str, clock: DataClock) -> Iterator[Workspace]:
+    """A workspace of its own with a copy of the task file, where there is one; removed in the end."""
+    place = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-"))
+    try:
+        file = real / "tasks" / f"{name}.toml"
+        if file.is_file():
+            (place / "tasks").mkdir()
+            shutil.copyfile(file, place / "tasks" / file.name)
+        threads = read_settings(real).engine.threads
+        if threads:
+            (place / "understudy.toml").write_text(f"[engine]\nthreads = {threads}\n")
+        work = replace(open_workspace(place), clock=clock)
+        try:
+            yield work
+        finally:
+            work.store.engine.dispose()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def settle(work: Workspace, table: Table, name: str, target: str | None, plan: Rehearsal, told: Told) -> Task:
+    """The task of the copied file, or one that is proposed; known to the private store, its draws fixed by the seed."""
+    if target is not None and not work.task_file(name).is_file():
+        known = first_rows(table.frame, target, told.get("time"), start=plan.start, seed=plan.seed)
+        table = replace(table, frame=known)
+    task = settle_task(work, table, name=name, target=target, told=told)
+    secret = hashlib.sha256(f"rehearsal {plan.seed}".encode()).digest()
+    body = work.task_file(name).read_bytes()
+    with work.store.writing() as connection:
+        save_task(connection, name, body, secret=secret, actor=REHEARSAL, at=work.clock.now())
+    return task
+
+
+def train(
+    work: Workspace, task: Task, history: History, source: str, plan: Rehearsal, *, tell: Tell, tell_trial: object
+) -> RunResult:
+    """The first version, as `run` makes it, from the rows that are known at the start."""
+    frame = history.frame.head(history.first)
+    started = work.clock.elapsed()
+    tell(Step(title="start", detail=f"{frame.height:,} of {history.frame.height:,} rows are known at the start"))
+    data = assemble(frame, task, seed=plan.seed)
+    tell(contract_step(data))
+    parts = data.split(plan.seed)
+    effort = Effort(plan.seed, work.engine.threads)
+    race = Race(
+        budget=plan.budget,
+        effort=effort,
+        elapsed=work.clock.elapsed,
+        map=work.engine.map,
+        tell=tell_trial,  # type: ignore[arg-type]
+    )
+    trained = find_model(data, task, parts, race)
+    tell(search_step(trained.found.best, len(trained.found.trials)))
+    occasion = Occasion(
+        source=source,
+        snapshot=work.artifacts.put(parquet(data.source)),
+        rows_read=frame.height,
+        rejected="",
+        started=started,
+        seed=plan.seed,
+        actor=REHEARSAL,
+        tell=tell,
+    )
+    return go_live(work, task, data, parts, as_candidate(trained, data, parts), occasion)
+
+
+def make_people(task: Task, history: History, plan: Rehearsal) -> People:
+    """Who reviews, how much, and what they say: what is right, or what people decided at the time."""
+    per_day = task.review.per_day if plan.reviewers is None else plan.reviewers * A_DAY
+    rest: list[str | float | None] = [*history.truths[history.first :]]
+    if task.today.column is not None:
+        column = history.frame[task.today.column][history.first :]
+        rest = [*(answer_texts(column).to_list() if task.decision.kind == "classification" else numbers(column))]
+    answers: Mapping[str, str | float] = {
+        name: said for name, said in zip(case_ids(history), rest, strict=True) if said is not None
+    }
+    return People(per_day=per_day, error=0.0 if task.today.column else plan.reviewer_error, answers=answers)
+
+
+def sum_up(
+    task: Task, history: History, stage: Stage, trained: RunResult, plan: Rehearsal, seconds: dict[str, float]
+) -> Backtest:
+    """What it came to."""
+    record = as_record(stage, task)
+    months, overall = record.months(), record.tally(record.automated)
+    standing, people, settings = stage.standing, stage.people, task.autonomy
+    saved = overall.cases - people.audits
+    certified = {} if standing is None else standing.certified
+    distances = {} if standing is None else standing.distances
+    return Backtest(
+        task=task.name,
+        question=task.decision.question,
+        target=task.decision.target,
+        kind=task.decision.kind,
+        rows=history.frame.height,
+        trained_on=history.first,
+        version=trained.model.version,
+        model=RECIPES[trained.model.recipe].title,
+        failed=tuple(check.code for check in trained.checks if check.verdict == "fail"),
+        cases=len(stage.ids),
+        refused=len(stage.refused),
+        strange=count_strange(stage),
+        automated=overall.cases,
+        share=overall.cases / len(stage.ids),
+        notes=(*history.notes, *assumptions(task, people, plan), *((stage.tired,) if stage.tired else ())),
+        truth=TRUTHS[task.truth.source].format(task.decision.target),
+        months=months,
+        moves=tuple(stage.moves),
+        errors=Errors(
+            overall=overall,
+            sides=record.sides(),
+            worst_month=worst_month(months),
+            max_error=settings.max_error,
+            confidence=settings.confidence,
+            kept=None if overall.error is None else overall.error <= settings.max_error,
+        ),
+        work=Work(
+            reviews=people.reviews,
+            audits=people.audits,
+            saved=saved,
+            waiting=stage.course[-1].waiting,
+            per_day=people.per_day,
+            minutes=plan.minutes,
+            hours_saved=saved * plan.minutes / 60,
+        ),
+        cost=price(task, stage),
+        step_downs=step_downs(stage.moves, record, settings.max_error),
+        level=stage.course[-1].level,
+        certified=certified,
+        uncertified={side: far for side, far in distances.items() if side not in certified},
+        course=thinned(stage.course),
+        owner=task.mandate.owner,
+        seconds=seconds,
+    )
+
+
+TRUTHS = {
+    "outcome": "the outcome of {!r}",
+    "review": "what reviewers say; the figures are measured against {!r}",
+    "blind_review": "what blind reviewers say; the figures are measured against {!r}",
+}
+
+
+def assumptions(task: Task, people: People, plan: Rehearsal) -> list[str]:
+    """What was assumed of people, of the truth, and of approval."""
+    say = f"as {task.today.column} has it" if task.today.column else f"wrong in {100 * people.error:g} of 100"
+    found = [f"People could answer {people.per_day:,} cases a day, {say}."]
+    if task.truth.source == "outcome":
+        unit = " further cases" if plan.delay.isdecimal() else ""
+        found.append(f"The truth of a case was known after {plan.delay}{unit}.")
+    if task.autonomy.step_up == "ask":
+        found.append("Every step up was approved at once.")
+    return found
