@@ -29,10 +29,14 @@ import sqlalchemy as sa
 import understudy
 from understudy.core.nouns import Level, Role
 from understudy.flows.access import create_token
+from understudy.flows.decide import Asked, decide_batch
+from understudy.flows.head import Library, load_head
+from understudy.flows.learn import learn, replay
 from understudy.flows.moves import set_level
+from understudy.flows.outcomes import Outcome, give_outcomes
 from understudy.flows.workspace import Workspace, open_workspace
 from understudy.store.events import first_broken_event, read_events
-from understudy.store.schema import cases, inputs, outcomes, predictions, queue, reviews
+from understudy.store.schema import cases, inputs, losses, outcomes, predictions, queue, reviews
 from understudy.store.tasks import task_number
 
 TASK = "loans"
@@ -200,13 +204,69 @@ def kill_under_load(root: Path, tokens: dict[Role, str], *, turn: int, told: Tol
         work.store.engine.dispose()
 
 
+LEARN = """
+import sys
+from understudy.flows import settle
+from understudy.flows.head import Library
+from understudy.flows.learn import learn
+from understudy.flows.workspace import open_workspace
+settle.CASES_AT_ONCE = 50
+library = Library(open_workspace(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    learn(library, sys.argv[2])
+"""
+
+
+def kill_steward(root: Path, turn: int) -> None:
+    """Let another process learn, and kill it at a random moment."""
+    command = [sys.executable, "-c", LEARN, str(root), TASK]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(random.Random(turn).uniform(0, 0.15))
+    process.kill()
+    process.wait()
+
+
+def known_truths(root: Path, cases: int, *, first: int = 0) -> None:
+    """Cases and their outcomes, some corrected afterwards, that wait for a steward."""
+    rng, work = random.Random(first), open_workspace(root)
+    set_level(work, TASK, Level.SHADOW, actor="bench", why="Nothing moves, so that evidence adds up.")
+    head = load_head(Library(work), TASK)
+    names = [f"T{first + number}" for number in range(cases)]
+    rows = [{"income": rng.randint(10, 99), "debt": rng.randint(0, 50)} for _ in names]
+    for start in range(0, cases, 250):
+        decide_batch(head, [Asked(name, True, row) for name, row in zip(names, rows, strict=True)][start : start + 250])
+    for share in (1.0, 0.1):
+        told = [Outcome(id=name, outcome=rng.choice(["yes", "no"])) for name in names if rng.random() < share]
+        give_outcomes(head, "bench", told)
+    work.store.engine.dispose()
+
+
+def ledger(root: Path) -> tuple[list[Any], Any]:
+    """The ledger, times aside, and the folded evidence."""
+    work = open_workspace(root)
+    aside = ("at",)
+    with work.store.reading() as connection:
+        columns = [column for column in losses.c if column.name not in aside]
+        rows = [tuple(row) for row in connection.execute(sa.select(*columns).order_by(losses.c.n))]
+    kept, anew = replay(Library(work), TASK)
+    work.store.engine.dispose()
+    assert kept == anew, "the kept evidence is not what the ledger gives"
+    return rows, kept
+
+
 def main() -> None:
     """Kill, and count."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--store", help="a PostgreSQL URL; by default SQLite")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--steward", action="store_true", help="kill the steward instead, on SQLite")
     options = parser.parse_args()
+    if options.steward:
+        raise SystemExit(kill_stewards(options.times))
     root = Path(tempfile.mkdtemp())
     try:
         tokens, told, wrong = make_workspace(root, options.store), Told(), []
@@ -217,6 +277,24 @@ def main() -> None:
     finally:
         shutil.rmtree(root)
     raise SystemExit(bool(wrong))
+
+
+def kill_stewards(times: int) -> bool:
+    """Kill the steward so often, and compare its evidence with that of one that was left in peace."""
+    place = Path(tempfile.mkdtemp())
+    try:
+        make_workspace(place / "killed")
+        known_truths(place / "killed", 4000)
+        shutil.copytree(place / "killed", place / "peace")
+        for turn in range(times):
+            kill_steward(place / "killed", turn)
+        for name in ("killed", "peace"):
+            learn(Library(open_workspace(place / name)), TASK)
+        same = ledger(place / "killed") == ledger(place / "peace")
+        print(json.dumps({"kills": times, "entries": len(ledger(place / "peace")[0]), "same": same}))
+        return not same
+    finally:
+        shutil.rmtree(place)
 
 
 if __name__ == "__main__":

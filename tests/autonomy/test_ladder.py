@@ -73,6 +73,8 @@ def test_pause_and_resume_change_nothing_else() -> None:
 def test_a_rollback_goes_to_assist_at_most() -> None:
     assert rollback(PARTIAL, "b" * 64, "").to.level is Level.ASSIST
     assert rollback(SHADOW, "b" * 64, "").to.level is Level.SHADOW
+    back = rollback(replace(PARTIAL, challengers=("b" * 64, "c" * 64)), "b" * 64, "").to
+    assert (back.champion, back.challengers) == ("b" * 64, ("c" * 64,))
 
 
 def test_the_previous_champion_is_the_last_other_one() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bench.kills import Told, kill_under_load, make_workspace
+from bench.kills import Told, kill_stewards, kill_under_load, make_workspace
 
 from understudy.core.nouns import Role
 
@@ -22,3 +22,7 @@ def test_what_was_acknowledged_is_there_once(
     assert len(told.answers) > 20
     assert told.outcomes
     assert told.reviews
+
+
+def test_a_steward_that_is_killed_again_and_again_comes_to_the_same_evidence() -> None:
+    assert kill_stewards(6) is False

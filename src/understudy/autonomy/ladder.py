@@ -86,7 +86,8 @@ def resume(deployed: Deployment, why: str) -> Move:
 def rollback(deployed: Deployment, version: str, why: str) -> Move:
     """Bring an earlier champion back, at `assist` at most: it must earn what it had again."""
     level = min(deployed.level, Level.ASSIST, key=lambda level: level.height)
-    to = replace(deployed, champion=version, level=level, thresholds={}, epoch=deployed.epoch + 1)
+    others = tuple(challenger for challenger in deployed.challengers if challenger != version)
+    to = replace(deployed, champion=version, challengers=others, level=level, thresholds={}, epoch=deployed.epoch + 1)
     return Move(kind="rollback", to=to, reasons=(why or f"Back to version {version[:12]} by hand.",))
 
 

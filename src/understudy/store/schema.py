@@ -275,6 +275,7 @@ losses = sa.Table(
     sa.Column("at", Whole, nullable=False),
     sa.Column("place", Whole, nullable=False),
     sa.Index(None, "task", "case_seq"),
+    sa.Index(None, "task", "place", "n"),
 )
 
 states = sa.Table(

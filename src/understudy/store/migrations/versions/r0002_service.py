@@ -185,6 +185,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task", "n", name="pk_losses"),
     )
     op.create_index("ix_losses_task_case_seq", "losses", ["task", "case_seq"])
+    op.create_index("ix_losses_task_place_n", "losses", ["task", "place", "n"])
     op.create_table(
         "states",
         sa.Column("task", Whole, nullable=False),
