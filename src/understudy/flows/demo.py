@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +14,10 @@ from understudy.data.answers import target_answers
 from understudy.evaluation.rehearsal import Backtest
 from understudy.flows.backtest import Rehearsal, backtest
 from understudy.flows.golive import RunResult, Tell
+from understudy.flows.head import Library, load_head
+from understudy.flows.play import Scene
 from understudy.flows.propose import Told
+from understudy.flows.rehearsal_data import as_history, live_inputs
 from understudy.flows.rehearsal_stage import Progress
 from understudy.flows.run import run
 from understudy.models.search import Budget
@@ -57,8 +63,39 @@ def winter_share(source: Path) -> float:
     return float((landed["month"].cast(pl.Int64) <= 2).mean() or 0.0)  # type: ignore[arg-type]
 
 
+@contextmanager
+def winter_only(source: Path) -> Iterator[Path]:
+    """A file with the flights of January and February only, for as long as the block lasts."""
+    frame = read_table(source).frame
+    with tempfile.TemporaryDirectory(prefix="understudy-demo-") as place:
+        file = Path(place) / "flights-january-february.csv"
+        frame.filter(pl.col("month").cast(pl.Int64) <= 2).write_csv(file)
+        yield file
+
+
+def read_scenes(library: Library, source: Path) -> list[Scene]:
+    """The flights from March on, in the order in which they left, as the champion's callers know them.
+
+    Raises
+    ------
+    DataError
+        There is no champion that could answer.
+    """
+    head = load_head(library, NAME)
+    if head.reader is None:
+        raise DataError(f"{NAME} has no version that can answer.", hint="Train one with: understudy run")
+    history = as_history(read_table(source).frame, head.task, start=winter_share(source), days=365.0, seed=0)
+    frame = history.frame[history.first :]
+    truths: Sequence[str | float] = history.truths[history.first :]
+    rows = live_inputs(frame, head.task, head.reader.contract).iter_rows(named=True)
+    return [
+        Scene(id=f"flight-{place}", month=str(month), inputs=row, truth=truth)
+        for place, (month, row, truth) in enumerate(zip(frame["month"], rows, truths, strict=True), start=1)
+    ]
+
+
 def make_version(source: Path, workspace: Path, budget: Budget, seed: int, tell: Tell) -> RunResult:
-    """A version from the whole year, so that there is something to serve."""
+    """A version from all flights of a file, so that there is something to serve."""
     return run(source, name=NAME, target=TARGET, workspace=workspace, budget=budget, seed=seed, tell=tell, **ASKED)
 
 
