@@ -223,8 +223,7 @@ def stored(work: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted((work / ".understudy").glob("store.db*")))
 
 
-def test_a_secret_is_shown_once_alone_on_its_line_and_never_stored_in_the_clear(tmp_path: Path) -> None:
-    operator = Operator(tmp_path)
+def test_a_secret_is_shown_once_alone_on_its_line_and_never_stored_in_the_clear(operator: Operator) -> None:
     made = operator.types("token", "create", "intake", "--role", "service", "--task", "claims", "--days", 30)
     assert made.returncode == 0, made.stderr
     assert re.fullmatch(r"us_[\w-]{40,}\n", made.stdout)
@@ -235,7 +234,7 @@ def test_a_secret_is_shown_once_alone_on_its_line_and_never_stored_in_the_clear(
     assert "Append it to the server's address." in linked.stderr
     key = linked.stdout.strip().partition("key=")[2]
 
-    store = stored(tmp_path)
+    store = stored(operator.work)
     assert b"intake" in store
     for hidden in (secret, key):
         assert hidden.encode() not in store
@@ -256,8 +255,9 @@ def test_a_secret_is_shown_once_alone_on_its_line_and_never_stored_in_the_clear(
     assert not re.search(r"[0-9a-f]{64}", shown)
 
 
-def test_tokens_are_made_for_machines_and_revoked_by_name(tmp_path: Path) -> None:
-    operator = Operator(tmp_path)
+def test_tokens_are_made_for_machines_and_revoked_by_name(operator: Operator) -> None:
+    unknown = ("token", "create", "x", "--role", "service", "--task", "clams")
+    assert "knows no task 'clams'" in operator.is_refused(*unknown, code=2)
     assert "There is no token yet." in operator.reads("token", "list")
     made = operator.gets("token", "create", "intake", "--role", "service")
     assert made == {"name": "intake", "role": "service", "task": None, "kind": "api", "secret": made["secret"]}

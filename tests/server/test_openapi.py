@@ -61,13 +61,15 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
         assert name in found["components"]["schemas"]
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
-@pytest.mark.parametrize("route", ROUTES, ids=named)
+RIGHT = [(route, GenerationMode.POSITIVE) for route in ROUTES]
+WRONG = [(route, GenerationMode.NEGATIVE) for route in ROUTES if route.body or route.query]
+
+
+@pytest.mark.parametrize(
+    ("route", "mode"), RIGHT + WRONG, ids=lambda one: one.value if isinstance(one, GenerationMode) else named(one)
+)
 def test_the_server_does_what_the_document_says(probed: Site, route: Route, mode: GenerationMode) -> None:
     operation = DESCRIBED[route.path][route.method]
-    negative = mode is GenerationMode.NEGATIVE
-    if negative and not (route.body or route.query):
-        pytest.skip("Nothing can be sent wrongly.")
     known = {"task": "claims", "id": "C1", "name": "style.css"}
     here = {name: value for name, value in known.items() if f"{{{name}}}" in route.path}
 

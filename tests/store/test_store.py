@@ -1,4 +1,4 @@
-"""What is peculiar to SQLite, refused URLs, and artifacts; see test_contract.py for what holds on every database."""
+"""What is peculiar to SQLite, refused URLs, and artifacts; see test_store_suite.py for what holds on every database."""
 
 import os
 import signal
