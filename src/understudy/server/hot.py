@@ -26,6 +26,8 @@ PATIENCE = 5.0
 """Seconds for which a batch is tried again while the store is away, before its callers are told to come back."""
 
 PAUSE = 0.05
+STILL = 4
+"""Turns of the loop in which nothing more came, before what has come is decided: cheaper than a commit more."""
 
 log = logging.getLogger("understudy")
 
@@ -81,7 +83,7 @@ class Batcher:
         if self.head.quick and not self._jobs and len(asked) <= MOST_TOGETHER:
             self._turn.append(job)
             if len(self._turn) == 1:
-                loop.call_soon(self._here, 0)
+                loop.call_soon(self._here, 0, 0)
         else:
             self._to_thread([job])
         try:
@@ -99,13 +101,14 @@ class Batcher:
         self._jobs.extend(jobs)
         self._wake.set()
 
-    def _here(self, seen: int) -> None:
+    def _here(self, seen: int, still: int) -> None:
         """Decide what has come in this turn of the loop, unless that would make the loop wait.
 
-        While more keeps coming with each turn, one turn more is cheaper than a commit more.
+        While more keeps coming, it waits for a few turns, of microseconds each.
         """
-        if seen < len(self._turn) < MOST_TOGETHER:
-            self._turn[0].loop.call_soon(self._here, len(self._turn))
+        still = 0 if len(self._turn) > seen else still + 1
+        if still < STILL and len(self._turn) < MOST_TOGETHER:
+            self._turn[0].loop.call_soon(self._here, len(self._turn), still)
             return
         jobs, self._turn = self._turn, []
         asked = [case for job in jobs for case in job.asked]

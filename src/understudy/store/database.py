@@ -29,6 +29,9 @@ from understudy.core.extras import require
 from understudy.store.schema import numbers
 
 BUSY_MILLISECONDS = 30_000
+CHECKPOINT_PAGES = 8000
+"""The log is copied into the database once it has so many pages (32 MB): seldom, since decisions wait for it."""
+
 LOCK_SPACE = 0x5553
 """Sets our advisory locks apart from those of other programs in the same database."""
 
@@ -287,7 +290,12 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
     def prepare(connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # SQLAlchemy's events below begin transactions, not the driver
         cursor = connection.cursor()
-        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         write_ahead(cursor)
         cursor.close()
