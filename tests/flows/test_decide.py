@@ -210,7 +210,7 @@ def test_a_damaged_model_leaves_cases_to_people_and_says_why(library) -> None:
 def test_a_store_that_is_locked_away_says_busy_and_the_same_ids_are_safe_afterwards(library) -> None:
     head = load_head(library, "claims")
     file = library.work.root / ".understudy" / "store.db"
-    library.work.store.engine.dispose()
+    library.work.store.close()
     gone = file.with_name("gone.db")
     file.rename(gone)
     file.mkdir()
@@ -232,7 +232,7 @@ def test_a_full_disk_says_busy_and_nothing_is_half_written(library) -> None:
     def limit(connection, _) -> None:
         connection.execute(f"PRAGMA max_page_count={pages + 2}")
 
-    library.work.store.engine.dispose()
+    library.work.store.close()
     batches = iter([f"{turn}-{name}" for name in IDS] for turn in range(100))
     with pytest.raises(BusyError, match="full"):
         any(ask(head, batch) is None for batch in batches)

@@ -44,7 +44,7 @@ def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
             for table in metadata.sorted_tables
             if table.name != "numbers"
         }
-    store.engine.dispose()
+    store.close()
     return found
 
 

@@ -132,7 +132,7 @@ def running(root: Path) -> Iterator[Site]:
         yield site
         for client in site.clients.values():
             client.close()
-    workspace.store.engine.dispose()
+    workspace.store.close()
 
 
 def wait_for(site: Site, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -61,7 +61,7 @@ def test_after_a_step_down_no_worker_decides_and_after_a_step_up_all_do(place) -
         for thread in threads:
             thread.join()
         server.kill()
-        work.store.engine.dispose()
+        work.store.close()
     assert len(decided) > 20
     assert wrong == []
 

@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     make: Callable[[], str] = request.getfixturevalue("postgres") if request.param == "postgresql" else lambda: ""
     opened = open_store(make() or f"sqlite:///{tmp_path}/store.db")
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def review(seq: int, note: str | None = None) -> dict[str, object]:

@@ -29,7 +29,7 @@ class TestSqliteStore(StoreSuite):
         self, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> AbstractContextManager[None]:
         monkeypatch.setattr(database, "BUSY_MILLISECONDS", 50)
-        store.engine.dispose()  # new connections wait as long as is set now
+        store.close()  # new connections wait as long as is set now
         return locked(tmp_path / "deep" / "store.db")
 
 

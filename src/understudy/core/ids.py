@@ -16,7 +16,6 @@ def new_id(now: int) -> str:
     >>> new_id(1_700_000_000_000_000)[:15]
     '018bcfe5-6800-7'
     """
-    random = int.from_bytes(os.urandom(10))
-    value = (now // 1000 & (1 << 48) - 1) << 80 | 7 << 76 | (random >> 68) << 64 | 2 << 62 | random & (1 << 62) - 1
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time, random = (now // 1000 & (1 << 48) - 1).to_bytes(6).hex(), os.urandom(10).hex()
+    variant = "89ab"[int(random[3], 16) & 3]
+    return f"{time[:8]}-{time[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"

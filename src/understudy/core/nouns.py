@@ -22,10 +22,10 @@ class Level(enum.StrEnum):
     @property
     def height(self) -> int:
         """How far up the ladder it stands: 0 for `human`, 4 for `full`."""
-        return HEIGHTS[self]
+        return HEIGHTS[self._value_]
 
 
-HEIGHTS = {level: height for height, level in enumerate(Level)}
+HEIGHTS = {level.value: height for height, level in enumerate(Level)}
 
 
 class Decider(enum.StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -25,6 +26,7 @@ Goal = Literal["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "rmse
 MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 
+@cache
 def duration(text: str) -> int:
     """A duration in microseconds.
 

@@ -56,6 +56,8 @@ def read_number(value: object) -> Value:
 
 def read_integer(value: object) -> Value:
     """A whole number below 2^63 in size."""
+    if type(value) is int and -LARGEST_WHOLE < value < LARGEST_WHOLE:
+        return value
     if isinstance(value, str) and WHOLE.fullmatch(value) is not None:
         value = int(value) if len(value) < 25 else LARGEST_WHOLE
     if not isinstance(value, int) or isinstance(value, bool):
@@ -292,7 +294,9 @@ def number_encoder(part: Mapping[str, Any]) -> Callable[[Any], list[float]]:
 
     def encode(value: Any) -> list[float]:
         missing = value is None
-        z = clipped(((fill if missing else float(value)) - center) / scale)
+        z = ((fill if missing else float(value)) - center) / scale
+        if not -LIMIT <= z <= LIMIT:
+            z = clipped(z)
         return [z, float(missing)] if flag else [z]
 
     return encode

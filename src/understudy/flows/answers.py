@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-import numpy as np
 
 from understudy.autonomy.router import told
 from understudy.autonomy.verdict import Verdict, verdict
@@ -14,7 +14,7 @@ from understudy.core.errors import ErasedError
 from understudy.core.nouns import Decider, Level
 from understudy.core.task import duration
 from understudy.flows.head import Head
-from understudy.store.casebook import CaseRecord
+from understudy.store.casebook import CaseRecord, NewCase
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +58,18 @@ def as_value(text: str, kind: str) -> str | float:
     return float(text) if kind == "regression" else text
 
 
-def first_verdict(case: CaseRecord) -> Verdict | None:
+Recorded = CaseRecord | NewCase
+"""A case as it is read back, or as it has just been recorded."""
+
+
+def first_verdict(case: Recorded) -> Verdict | None:
     """What was decided at once, if anything was."""
     if case.decision is None or case.decided_by is None:
         return None
     return Verdict(decision=case.decision, by=case.decided_by, at=case.received_at)
 
 
-def verdict_of(head: Head, case: CaseRecord) -> Verdict | None:
+def verdict_of(head: Head, case: Recorded) -> Verdict | None:
     """The decision that stands for a case, or None while it waits."""
     review = head.task.review
     return verdict(first_verdict(case), case.reviews, wanted=review.wanted, correct=review.dissent == "correct")
@@ -78,7 +82,7 @@ def released(head: Head, found: Verdict | None, now: int) -> Verdict | None:
     return found
 
 
-def answer_of(head: Head, case: CaseRecord, now: int) -> Answer:
+def answer_of(head: Head, case: Recorded, now: int) -> Answer:
     """What the caller of a recorded case is told.
 
     Raises
@@ -91,19 +95,25 @@ def answer_of(head: Head, case: CaseRecord, now: int) -> Answer:
     found = released(head, verdict_of(head, case), now)
     if found is None:
         return Answer(id=case.id, status="pending", level=case.level, reasons=told(case.reasons))
-    plain: dict[str, Any] = {
-        "id": case.id,
-        "decision": as_value(found.decision, head.task.decision.kind),
-        "decided_by": found.by,
-        "level": case.level,
-        "reasons": case.reasons if found.by is Decider.MODEL else told(case.reasons),
-    }
-    if found.by is Decider.MODEL:
-        scores = np.frombuffer(case.scores or b"", dtype=np.float32).tolist()
-        labels = head.library.labels_of(case.version or "")
-        plain |= {"confidence": case.confidence, "strangeness": case.strangeness, "model": case.version}
-        plain["probabilities"] = by_label(labels, scores)
-    return Answer(status="decided", **plain)
+    decision = as_value(found.decision, head.task.decision.kind)
+    if found.by is not Decider.MODEL:
+        reasons = told(case.reasons)
+        return Answer(
+            id=case.id, status="decided", decision=decision, decided_by=found.by, level=case.level, reasons=reasons
+        )
+    labels = head.library.labels_of(case.version or "")
+    return Answer(
+        id=case.id,
+        status="decided",
+        decision=decision,
+        decided_by=found.by,
+        confidence=case.confidence,
+        probabilities=by_label(labels, array("f", case.scores or b"")),
+        strangeness=case.strangeness,
+        level=case.level,
+        model=case.version,
+        reasons=case.reasons,
+    )
 
 
 def by_label(labels: Sequence[str], scores: Sequence[float]) -> dict[str, float] | None:

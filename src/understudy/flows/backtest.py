@@ -170,7 +170,7 @@ def private_workspace(real: Path, name: str, clock: DataClock) -> Iterator[Works
         try:
             yield work
         finally:
-            work.store.engine.dispose()
+            work.store.close()
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

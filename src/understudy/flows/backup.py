@@ -87,7 +87,7 @@ def write_tar(work: Workspace, copy: Path, out: Path) -> tuple[int, int, int]:
             for files in read_archives(connection, task.number).values()
             for file in files.values()
         ]
-    store.engine.dispose()
+    store.close()
     tasks = sorted((work.root / "tasks").glob("*.toml"))
     with tarfile.open(out, "w") as tar:
         tar.add(copy, STORE)

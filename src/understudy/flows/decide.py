@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 import os
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
-import numpy as np
+import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from understudy.autonomy.router import Facts, Route, route
@@ -19,7 +20,7 @@ from understudy.core.task import duration
 from understudy.flows.answers import Answer, answer_of, as_text
 from understudy.flows.head import Head, load_head
 from understudy.flows.version import Prediction, Version
-from understudy.store.casebook import CaseRecord, NewCase, NewPrediction, append_cases, as_recorded, find_cases
+from understudy.store.casebook import CaseRecord, NewCase, NewPrediction, append_cases, find_cases
 from understudy.store.database import lock_task, select_one
 from understudy.store.schema import heads
 
@@ -29,8 +30,7 @@ MOST_TURNS = 20
 REVISION = sa.select(heads.c.revision).where(heads.c.task == sa.bindparam("task"))
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A case as it came.
 
     Attributes
@@ -142,22 +142,18 @@ def route_all(
     now: int,
 ) -> list[Route]:
     """Who answers each case, and who looks at it."""
-    allow = frozenset(head.task.mandate.allow)
-    expired = ("mandate_expired",) if head.expired(now) else ()
-    limits, nevers, rules = head.limits.hold(inputs), head.nevers.hold(inputs), head.rules.hold(inputs)
+    outside, ruled = head.outside(inputs, now), head.ruled(inputs)
+    allow, rules_fill = head.allow, head.task.review.per_day == 0
     routes = []
-    for index, (case_id, guess) in enumerate(zip(ids, guesses, strict=True)):
-        within = () if all(held is True for held in limits[index]) else ("mandate_limit",)
-        never = () if all(held is False for held in nevers[index]) else ("mandate_never",)
-        then = (rule.then for rule, held in zip(head.task.today.rules, rules[index], strict=True) if held)
+    for case_id, guess, against, rule in zip(ids, guesses, outside, ruled, strict=True):
         facts = Facts(
             answer=None if guess is None else guess.prediction,
             confidence=0.0 if guess is None else guess.confidence,
             strangeness=1.0 if guess is None else guess.strangeness,
-            outside=(*expired, *within, *never),
+            outside=against,
             allowed=guess is None or not allow or guess.prediction in allow,
-            rule=next(then, None),
-            rules_fill=head.task.review.per_day == 0,
+            rule=rule,
+            rules_fill=rules_fill,
             audit_draw=draw(head.secret, case_id, "audit"),
             blind_draw=draw(head.secret, case_id, "blind"),
         )
@@ -203,13 +199,13 @@ def new_case(
 def told(version: str, role: str, guess: Prediction) -> NewPrediction:
     """What a version says, as it is recorded."""
     probabilities = guess.probabilities
-    scores = [float(guess.prediction)] if probabilities is None else list(probabilities.values())
+    scores = [float(guess.prediction)] if probabilities is None else probabilities.values()
     return NewPrediction(
         version=version,
         role=role,
         prediction=as_text(guess.prediction),
         confidence=guess.confidence,
-        scores=np.array(scores, dtype=np.float32).tobytes(),
+        scores=array("f", scores).tobytes(),
     )
 
 
@@ -235,7 +231,7 @@ def record(
                 results[place] = twice(head, new[case.id], case, now)
             else:
                 new[case.id] = case
-                results[place] = fresh_answer(head, case, now)
+                results[place] = answer_of(head, case, now)
         if new:
             append_cases(connection, head.number, list(new.values()))
     return [result for result in results if result is not None]
@@ -252,7 +248,7 @@ def known_answer(head: Head, earlier: CaseRecord, case: NewCase, now: int) -> Re
 
 def twice(head: Head, first: NewCase, case: NewCase, now: int) -> Result:
     """The answer to a case that stands in the same batch twice."""
-    return fresh_answer(head, first, now) if first.body == case.body else different(case.id)
+    return answer_of(head, first, now) if first.body == case.body else different(case.id)
 
 
 def different(case_id: str) -> ConflictError:
@@ -260,8 +256,3 @@ def different(case_id: str) -> ConflictError:
     return ConflictError(
         f"The case {case_id!r} was recorded with other inputs.", hint="Give every case an id of its own."
     )
-
-
-def fresh_answer(head: Head, case: NewCase, now: int) -> Answer:
-    """What the caller of a case that has just been recorded is told."""
-    return answer_of(head, as_recorded(case), now)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -96,7 +97,7 @@ class Head:
         """The answers that may be given; empty for numbers, and while no version tells them."""
         return () if self.reader is None else self.reader.manifest.labels
 
-    @property
+    @cached_property
     def quick(self) -> bool:
         """Whether every model answers from memory within microseconds, and the store is a file of this machine."""
         versions = (*self.challengers, *((self.champion,) if self.champion else ()))
@@ -115,7 +116,7 @@ class Head:
             return [], plain, faults
         values, faults = self.reader.read(inputs)
         found = {name: value for name, value in zip(self.reader.inputs, values, strict=True) if value is not None}
-        others = inputs.keys() - set(self.reader.inputs)
+        others = inputs.keys() - self.columns
         if others:
             beside, more = read_plain({name: inputs[name] for name in others})
             found |= {name: value for name, value in beside.items() if value is not None}
@@ -127,6 +128,36 @@ class Head:
         column = self.task.decision.subject
         value = None if column is None else inputs.get(column)
         return None if value is None else hash_subject(self.secret, str(value))
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The names of the columns that the models read."""
+        return frozenset(() if self.reader is None else self.reader.inputs)
+
+    @cached_property
+    def allow(self) -> frozenset[str]:
+        """The answers that the machine may give by itself; empty where it may give any."""
+        return frozenset(self.task.mandate.allow)
+
+    def outside(self, rows: Sequence[Mapping[str, object]], now: int) -> list[tuple[str, ...]]:
+        """For each case why it lies outside the mandate, whatever the answer; empty where it lies inside."""
+        expired = ("mandate_expired",) if self.expired(now) else ()
+        if not (self.limits.expressions or self.nevers.expressions):
+            return [expired] * len(rows)
+        found = []
+        for limits, nevers in zip(self.limits.hold(rows), self.nevers.hold(rows), strict=True):
+            limit = () if all(held is True for held in limits) else ("mandate_limit",)
+            never = () if all(held is False for held in nevers) else ("mandate_never",)
+            found.append((*expired, *limit, *never))
+        return found
+
+    def ruled(self, rows: Sequence[Mapping[str, object]]) -> list[str | None]:
+        """What the rules of today answer to each case; None where there are none, or none holds."""
+        rules = self.task.today.rules
+        if not rules:
+            return [None] * len(rows)
+        holds = self.rules.hold(rows)
+        return [next((rule.then for rule, held in zip(rules, row, strict=True) if held), None) for row in holds]
 
     def expired(self, now: int) -> bool:
         """Whether the mandate's last day has passed, in UTC."""

@@ -61,6 +61,6 @@ def migrate_store(work: Workspace, to: str) -> Migrated:
                 if first_broken_event(connection, task.number) != first_broken_event(source, task.number):
                     raise StoreError(f"The event log of {task.name} has not arrived whole. Nothing was kept.")
     finally:
-        target.engine.dispose()
+        target.close()
     shown = make_url(to).render_as_string(hide_password=True)
     return Migrated(rows=arrived, to=shown, settings=f'[store]\nurl = "{shown}"')

@@ -9,6 +9,7 @@ import math
 import re
 import time
 from collections import deque
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,7 +18,7 @@ import msgspec
 from understudy.core.errors import UnderstudyError
 from understudy.core.nouns import Role
 from understudy.flows.access import csrf_of
-from understudy.server.metrics import counted, timed
+from understudy.server.metrics import ANSWERED
 from understudy.server.pages import as_page
 from understudy.server.routes import ROUTES
 from understudy.server.service import Service
@@ -138,9 +139,7 @@ class App:
         except Exception:
             log.exception("A request failed")
             reply = refusal(scope, WebError(500, "The server failed.", hint="Its log says why."))
-        name = "none" if route is None else route.path
-        counted(name, reply.status).inc()
-        timed(name).observe(time.perf_counter() - began)
+        ANSWERED.add("none" if route is None else route.path, reply.status, time.perf_counter() - began)
         await send_reply(send, reply)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -223,6 +222,7 @@ def settle_memory() -> None:
     gc.set_threshold(*COLLECT)
 
 
+@lru_cache(maxsize=MOST_RECENT)
 def host_name(host: str) -> str:
     """The name in a Host header, without its port.
 

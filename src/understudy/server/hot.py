@@ -14,7 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from understudy.core.errors import BusyError, UnderstudyError
 from understudy.flows.decide import Asked, Result, decide_batch, decide_once
@@ -26,14 +28,16 @@ PATIENCE = 5.0
 """Seconds for which a batch is tried again while the store is away, before its callers are told to come back."""
 
 PAUSE = 0.05
-STILL = 4
-"""Turns of the loop in which nothing more came, before what has come is decided: cheaper than a commit more."""
+STILL = 30
+"""Turns of the loop, of microseconds each, in which nothing more came, after which nobody else is waited for."""
+
+FADE = 0.9
+"""How much of what usually comes together is remembered from one batch to the next."""
 
 log = logging.getLogger("understudy")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """The cases of one request, and where its answers are awaited."""
 
     asked: Sequence[Asked]
@@ -55,6 +59,7 @@ class Batcher:
         self._jobs: deque[Job] = deque()
         self._waiting = 0
         self._turn: list[Job] = []
+        self._usual = 1.0
         self._mine = threading.Lock()
         """Held by whoever decides with `head`: the thread, or a turn of the loop."""
         self._wake = threading.Event()
@@ -102,15 +107,17 @@ class Batcher:
         self._wake.set()
 
     def _here(self, seen: int, still: int) -> None:
-        """Decide what has come in this turn of the loop, unless that would make the loop wait.
+        """Decide what has come, unless that would make the loop wait.
 
-        While more keeps coming, it waits for a few turns, of microseconds each.
+        Callers who were answered together usually come back together: a few turns of the loop are cheaper than a commit
+        more. A lone caller waits for nobody.
         """
         still = 0 if len(self._turn) > seen else still + 1
-        if still < STILL and len(self._turn) < MOST_TOGETHER:
+        if still < STILL and len(self._turn) < self._usual:
             self._turn[0].loop.call_soon(self._here, len(self._turn), still)
             return
         jobs, self._turn = self._turn, []
+        self._usual = min(max(len(jobs), self._usual * FADE), MOST_TOGETHER)
         asked = [case for job in jobs for case in job.asked]
         results: list[Result] | None = None
         if len(asked) <= MOST_TOGETHER and self._mine.acquire(blocking=False):

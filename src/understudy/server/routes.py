@@ -44,7 +44,7 @@ from understudy.server.messages import (
     Tasks,
     UndoRequest,
 )
-from understudy.server.metrics import exposition
+from understudy.server.metrics import ANSWERED, exposition
 from understudy.server.openapi import document
 from understudy.server.table import Call, Route
 from understudy.server.web import Reply, WebError, problem
@@ -71,6 +71,9 @@ async def decide(call: Call) -> Any:
     asked = [Asked(body.id or new_id(now), body.id is not None, body.inputs) for body in bodies]
     batcher = call.service.batchers.get(call.task) or call.service.batcher(call.task)
     results = await batcher.decide(asked)
+    for result in results:
+        if isinstance(result, Answer):
+            ANSWERED.decided(call.task, result.decided_by or "nobody")
     if single:
         if isinstance(results[0], UnderstudyError):
             raise results[0]

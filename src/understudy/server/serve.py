@@ -75,7 +75,7 @@ def serve(root: str | Path, place: Place, tell: Callable[[str], None] = print) -
         tell(f"Serving {work.root} at {place.url}")
         hosts = tuple(dict.fromkeys((*LOCAL, place.host, *work.settings.server.hosts)))
         os.environ[ENVIRONMENT] = msgspec.json.encode(Serving(root=str(work.root), hosts=hosts)).decode()
-        work.store.engine.dispose()
+        work.store.close()
         listen(place)
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from understudy.core.nouns import Role
 from understudy.server.service import Service
 from understudy.server.web import Request
 from understudy.store.access import Access
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request that was let in.
 
     Attributes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -69,8 +68,7 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     error: Problem
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer as it goes out."""
 
     body: bytes
@@ -114,8 +112,7 @@ def error_reply(error: UnderstudyError) -> Reply:
     return Reply(encode(ErrorBody(error=problem(error))), status=status, headers=headers)
 
 
-@dataclass
-class Request:
+class Request(msgspec.Struct):
     """A request as it came."""
 
     method: str
@@ -123,7 +120,6 @@ class Request:
     query: bytes
     headers: dict[bytes, bytes]
     receive: Receive
-    cookies: dict[str, str] = field(default_factory=dict)
 
     def cookie(self, name: str) -> str:
         """The value of a cookie, or nothing."""
@@ -168,11 +164,7 @@ def too_large() -> WebError:
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Send an answer with the headers that every answer has."""
-    headers = [
-        (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
-        *ALWAYS,
-        *reply.headers,
-    ]
+    length = b"%d" % len(reply.body)
+    headers = [(b"content-type", reply.content_type), (b"content-length", length), *ALWAYS, *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.core.nouns import Decider, Level, Review
-from understudy.store.database import insert_many, lock_reviews, take_numbers
+from understudy.store.database import insert_rows, lock_reviews, take_numbers
 from understudy.store.schema import cases, claims, inbox, inputs, predictions, queue, reviews
 
 MOST_NAMES = 500
@@ -74,6 +74,16 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int
     wanted: int
 
+    @property
+    def scores(self) -> bytes | None:
+        """The champion's scores."""
+        return next((guess.scores for guess in self.predictions if guess.version == self.version), None)
+
+    @property
+    def reviews(self) -> tuple[Review, ...]:
+        """None yet."""
+        return ()
+
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A case as it is recorded; `body` is None once it has been erased."""
@@ -112,62 +122,47 @@ def append_cases(connection: sa.Connection, task: int, new: Sequence[NewCase]) -
         One of the ids is taken.
     """
     numbered = list(zip(take_numbers(connection, "cases", len(new)), new, strict=True))
-    insert_many(connection, cases, [case_row(task, seq, case) for seq, case in numbered])
-    bodies = [{"seq": seq, "salt": case.salt, "body": case.body, "erased_at": None} for seq, case in numbered]
-    insert_many(connection, inputs, bodies)
+    insert_rows(connection, cases, [case_row(task, seq, case) for seq, case in numbered])
+    insert_rows(connection, inputs, [(seq, case.salt, case.body, None) for seq, case in numbered])
     guesses = [
-        {
-            "seq": seq,
-            "version": guess.version,
-            "role": guess.role,
-            "prediction": guess.prediction,
-            "confidence": guess.confidence,
-            "scores": guess.scores,
-        }
+        (seq, guess.version, guess.role, guess.prediction, guess.confidence, guess.scores)
         for seq, case in numbered
         for guess in case.predictions
     ]
     if guesses:
-        insert_many(connection, predictions, guesses)
+        insert_rows(connection, predictions, guesses)
     waiting = [queue_row(task, seq, case) for seq, case in numbered if case.review_kind != "none"]
     if waiting:
-        insert_many(connection, queue, waiting)
+        insert_rows(connection, queue, waiting)
 
 
-def case_row(task: int, seq: int, case: NewCase) -> dict[str, Any]:
-    """The row of the table `cases`."""
-    return {
-        "seq": seq,
-        "task": task,
-        "id": case.id,
-        "received_at": case.received_at,
-        "digest": case.digest,
-        "subject": case.subject,
-        "revision": case.revision,
-        "level": case.level.value,
-        "version": case.version,
-        "reasons": " ".join(case.reasons),
-        "review_kind": case.review_kind,
-        "review_propensity": case.review_propensity,
-        "blind": case.blind,
-        "decision": case.decision,
-        "decided_by": None if case.decided_by is None else case.decided_by.value,
-        "confidence": case.confidence,
-        "strangeness": case.strangeness,
-    }
+def case_row(task: int, seq: int, case: NewCase) -> tuple[Any, ...]:
+    """The row of the table `cases`, in the order of its columns."""
+    return (
+        seq,
+        task,
+        case.id,
+        case.received_at,
+        case.digest,
+        case.subject,
+        case.revision,
+        case.level.value,
+        case.version,
+        " ".join(case.reasons),
+        case.review_kind,
+        case.review_propensity,
+        case.blind,
+        case.decision,
+        None if case.decided_by is None else case.decided_by.value,
+        case.confidence,
+        case.strangeness,
+    )
 
 
-def queue_row(task: int, seq: int, case: NewCase) -> dict[str, Any]:
-    """The row of the table `queue`."""
-    return {
-        "case_seq": seq,
-        "task": task,
-        "kind": case.review_kind,
-        "priority": AUDIT_PRIORITY if case.review_kind == "audit" else DECIDE_PRIORITY,
-        "due_at": case.due_at,
-        "wanted": case.wanted,
-        "given": 0,
-    }
+def queue_row(task: int, seq: int, case: NewCase) -> tuple[Any, ...]:
+    """The row of the table `queue`, in the order of its columns."""
+    priority = AUDIT_PRIORITY if case.review_kind == "audit" else DECIDE_PRIORITY
+    return (seq, task, case.review_kind, priority, case.due_at, case.wanted, 0)
 
 
 def find_cases(connection: sa.Connection, task: int, ids: Iterable[str]) -> dict[str, CaseRecord]:
@@ -216,32 +211,6 @@ CASES = (
     .join(inputs, inputs.c.seq == cases.c.seq)
     .outerjoin(predictions, _champion)
 )
-
-
-def as_recorded(case: NewCase) -> CaseRecord:
-    """A case that has just been recorded, as it would be read back; its number aside."""
-    champion = next((guess for guess in case.predictions if guess.version == case.version), None)
-    return CaseRecord(
-        seq=0,
-        id=case.id,
-        received_at=case.received_at,
-        digest=case.digest,
-        revision=case.revision,
-        level=case.level,
-        version=case.version,
-        reasons=case.reasons,
-        review_kind=case.review_kind,
-        review_propensity=case.review_propensity,
-        blind=case.blind,
-        decision=case.decision,
-        decided_by=case.decided_by,
-        confidence=case.confidence,
-        strangeness=case.strangeness,
-        salt=case.salt,
-        body=case.body,
-        prediction=None if champion is None else champion.prediction,
-        scores=None if champion is None else champion.scores,
-    )
 
 
 def as_record(row: Any, told: tuple[Review, ...]) -> CaseRecord:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,27 +29,40 @@ from understudy.core.extras import require
 from understudy.store.schema import numbers
 
 BUSY_MILLISECONDS = 30_000
+WRITER_PAUSE = 0.002
+"""Seconds after which a writer looks again whether another process has finished."""
+
 CHECKPOINT_PAGES = 8000
 """The log is copied into the database once it has so many pages (32 MB): seldom, since decisions wait for it."""
 
 LOCK_SPACE = 0x5553
 """Sets our advisory locks apart from those of other programs in the same database."""
 
-DIALECTS: dict[str, Any] = {"sqlite": sqlite.dialect(paramstyle="qmark"), "postgresql": psycopg.dialect()}  # type: ignore[no-untyped-call]
+DIALECTS: dict[str, Any] = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
+    "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+}
 URL_HINT = "Write sqlite:///PATH or postgresql://USER@HOST/DATABASE."
 
 
 class Line:
-    """A lock that is taken in the order in which it was asked for.
+    """A lock that is taken in the order in which it was asked for, and the one connection that its holders write with.
 
     SQLite lets whoever comes at the right moment write next: a move would wait for a gap between batches of decisions,
-    for seconds under load.
+    for seconds under load. And taking a connection from the pool costs more than writing a case.
+
+    Parameters
+    ----------
+    engine : sa.Engine
+        Of a SQLite database.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._taken = False
+        self._writer: sa.Connection | None = None
 
     def enter(self, *, patient: bool = True) -> bool:
         """Wait for the turn and say so; whoever is not patient only comes in where nobody is before him."""
@@ -71,6 +84,34 @@ class Line:
                 self._waiting.popleft().set()
             else:
                 self._taken = False
+
+    def begin(self, *, patient: bool) -> tuple[sa.Connection, sa.RootTransaction]:
+        """A transaction that holds the database's write lock; for whoever holds this one.
+
+        Raises
+        ------
+        sqlalchemy.exc.OperationalError
+            Another process writes, for longer than one waits; or the database cannot be written.
+        """
+        if self._writer is None:
+            self._writer = self._engine.connect().execution_options(understudy_writes=True)
+            with driver(self._writer) as cursor:
+                cursor.execute("PRAGMA busy_timeout=0")  # who waits, waits below
+        until = time.monotonic() + BUSY_MILLISECONDS / 1000 if patient else 0.0
+        while True:
+            try:
+                return self._writer, self._writer.begin()
+            except sa.exc.OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() >= until:
+                    raise
+                time.sleep(WRITER_PAUSE)
+
+    def close(self) -> None:
+        """Close the connection; the next holder opens another."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.invalidate()
+            writer.close()
 
 
 @dataclass(frozen=True)
@@ -112,16 +153,39 @@ class Store:
         BusyError
             The store cannot be reached, is full, or stays locked; nothing was written, or it is not known whether.
         """
-        if self.line is not None and not self.line.enter(patient=patient):
+        if self.line is None:
+            with translated(self.engine), self.engine.begin() as connection:
+                yield connection
+            return
+        if not self.line.enter(patient=patient):
             raise BusyError("Somebody else is writing.")
         try:
-            with translated(self.engine), self.engine.connect() as connection:
-                writer = connection.execution_options(understudy_writes="now" if not patient else "soon")
-                with writer.begin():
-                    yield writer
+            with translated(self.engine):
+                connection, transaction = self.line.begin(patient=patient)
+                try:
+                    yield connection
+                    transaction.commit()
+                except BaseException as error:
+                    abandon(transaction)
+                    if isinstance(error, sa.exc.DBAPIError):
+                        self.line.close()
+                    raise
         finally:
-            if self.line is not None:
-                self.line.leave()
+            self.line.leave()
+
+    def close(self) -> None:
+        """Close every connection. The store may be used again, with new ones."""
+        if self.line is not None:
+            self.line.enter()
+            self.line.close()
+            self.line.leave()
+        self.engine.dispose()
+
+
+def abandon(transaction: sa.RootTransaction) -> None:
+    """Roll back what is not to be kept; an error of that must not hide the one before it."""
+    with suppress(sa.exc.DBAPIError):
+        transaction.rollback()
 
 
 @contextmanager
@@ -186,31 +250,35 @@ def driver(connection: sa.Connection) -> Iterator[Any]:
 
 def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all have the same plain values: text, bytes, numbers."""
-    sql, names = compiled(table, connection.dialect.name)
-    values = [tuple(row[name] for name in names) for row in rows] if names else rows
+    names = table.columns.keys()
+    insert_rows(connection, table, [tuple([row[name] for name in names]) for row in rows])
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of plain values in the order of the table's columns."""
     with driver(connection) as cursor:
-        cursor.executemany(sql, values)
+        cursor.executemany(compiled(table, connection.dialect.name)[0], rows)
 
 
 def select_one(connection: sa.Connection, statement: sa.ClauseElement, values: Mapping[str, Any]) -> Any:
     """The one value of a statement that is used again and again: a constant of its module."""
     sql, names = compiled(statement, connection.dialect.name)
     with driver(connection) as cursor:
-        cursor.execute(sql, tuple(values[name] for name in names) if names else values)
+        cursor.execute(sql, [values[name] for name in names])
         return cursor.fetchone()[0]
 
 
-def compiled(statement: Any, dialect: str) -> tuple[str, tuple[str, ...] | None]:
-    """The text of a statement, or of the insert into a table; and the order of its values where the driver counts."""
+def compiled(statement: Any, dialect: str) -> tuple[str, tuple[str, ...]]:
+    """The text of a statement, or of the insert into a table, and the order of its values."""
     key = (statement, dialect)
     if key not in _compiled:
         whole = statement.insert() if isinstance(statement, sa.Table) else statement
         made = whole.compile(dialect=DIALECTS[dialect])
-        _compiled[key] = str(made), None if made.positiontup is None else tuple(made.positiontup)
+        _compiled[key] = str(made), tuple(made.positiontup or ())
     return _compiled[key]
 
 
-_compiled: dict[tuple[Any, str], tuple[str, tuple[str, ...] | None]] = {}
+_compiled: dict[tuple[Any, str], tuple[str, tuple[str, ...]]] = {}
 
 TAKE = (
     numbers.update()
@@ -268,7 +336,7 @@ def open_store(url: str) -> Store:
             f"The store {name} cannot be opened: {reason}.",
             hint="Check that it is a database of Understudy and that you may write there.",
         ) from error
-    return Store(engine, Line()) if engine.dialect.name == "sqlite" else Store(engine)
+    return Store(engine, Line(engine) if engine.dialect.name == "sqlite" else None)
 
 
 def postgres_engine(url: sa.URL) -> sa.Engine:
@@ -302,15 +370,8 @@ def sqlite_engine(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("understudy_writes")
         with driver(connection) as cursor:
-            if writes == "now":
-                cursor.execute("PRAGMA busy_timeout=0")
-            try:
-                cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-            finally:
-                if writes == "now":
-                    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+            cursor.execute("BEGIN IMMEDIATE" if "understudy_writes" in connection.get_execution_options() else "BEGIN")
 
     return engine
 
@@ -375,5 +436,5 @@ def upgrade(connection: sa.Connection, name: str) -> None:
                 hint="Upgrade: pip install --upgrade understudy",
             ) from error
     connection.rollback()
-    with connection.execution_options(understudy_writes="soon").begin():  # with SQLite's lock, Alembic reads it again
+    with connection.execution_options(understudy_writes=True).begin():  # with SQLite's lock, Alembic reads it again
         command.upgrade(config, "head")

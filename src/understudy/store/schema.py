@@ -99,6 +99,9 @@ events = sa.Table(
     sa.Index(None, "kind", "at"),
 )
 
+HAS_SUBJECT = sa.text("subject IS NOT NULL")
+"""Most tasks name no person; an index that holds nothing costs nothing."""
+
 cases = sa.Table(
     "cases",
     metadata,
@@ -121,7 +124,7 @@ cases = sa.Table(
     sa.Column("strangeness", sa.Float),
     sa.UniqueConstraint("task", "id"),
     sa.Index(None, "task", "received_at"),
-    sa.Index(None, "task", "subject"),
+    sa.Index(None, "task", "subject", sqlite_where=HAS_SUBJECT, postgresql_where=HAS_SUBJECT),
 )
 
 inputs = sa.Table(
@@ -142,6 +145,7 @@ predictions = sa.Table(
     sa.Column("prediction", sa.Text, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("scores", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 outcomes = sa.Table(

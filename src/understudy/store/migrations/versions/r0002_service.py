@@ -35,7 +35,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("task", "id", name="uq_cases_task_id"),
     )
     op.create_index("ix_cases_task_received_at", "cases", ["task", "received_at"])
-    op.create_index("ix_cases_task_subject", "cases", ["task", "subject"])
+    named = sa.text("subject IS NOT NULL")
+    op.create_index("ix_cases_task_subject", "cases", ["task", "subject"], sqlite_where=named, postgresql_where=named)
     op.create_table(
         "inputs",
         sa.Column("seq", Whole, nullable=False),
@@ -55,6 +56,7 @@ def upgrade() -> None:
         sa.Column("scores", sa.LargeBinary, nullable=False),
         sa.ForeignKeyConstraint(["seq"], ["cases.seq"], name="fk_predictions_seq"),
         sa.PrimaryKeyConstraint("seq", "version", name="pk_predictions"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "outcomes",
