@@ -85,6 +85,21 @@ def test_a_lead_is_found_within_three_thousand_cases(better: float, worse: float
     assert found[:, LOOKS <= 1200][:, -1].mean() > 0.7
 
 
+def test_not_worse_by_more_than_a_margin_is_proven_where_it_is_so_and_seldom_elsewhere() -> None:
+    plan = PairPlan(alpha=0.1, margin=-0.02, steps=(0.01, 0.02, 0.04))
+    rng, proven, false = np.random.default_rng(6), [], []
+    for _ in range(120):
+        for found, worse in ((proven, 0.02), (false, 0.04)):  # just as good, and worse by just the margin
+            state, done, said = open_pairs(plan), 0, False
+            difference, weight = world(rng, 3000, 0.02, worse, 1.0)
+            for look in LOOKS:
+                state, done = fold_pairs(state, plan, difference[done:look], weight[done:look]), look
+                said |= lead(state, plan).lower >= plan.margin
+            found.append(said)
+    assert np.mean(proven) > 0.8
+    assert kept(np.array(false), 0.05)
+
+
 def test_without_weights_a_lead_is_seen_that_is_none() -> None:
     rng, weighted, plain = np.random.default_rng(3), [], []
     for _ in range(200):

@@ -7,6 +7,9 @@ least m"; the leads that neither refutes are the bounds (a betting confidence se
 J. R. Stat. Soc. B 86(1), section 4, with a fixed mixture of bets). What the first gambler owns at the margin is an
 e-value for the control of false discoveries over many challengers.
 
+The champion may be a person: then the truth has to come from somewhere else, an outcome or a second, blind reviewer.
+With a margin below 0 the question is whether the challenger is not worse by more than that (non-inferiority).
+
 In simulations it finds a lead with a half to two thirds of the cases that the empirical Bernstein sequence of the same
 paper takes.
 """
@@ -39,7 +42,7 @@ class PairPlan(msgspec.Struct, frozen=True, kw_only=True):
     alpha : float
         The chance that the bounds ever miss the mean difference, in (0, 1).
     margin : float
-        The lead that decides, in (−1, 1).
+        The lead that decides, in (−1, 1); −0.01 asks that the challenger errs at most once more in 100 cases.
     bets : tuple of float
         Shares of the largest bet.
     shares : tuple of float
