@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from understudy.evaluation.intervals import bootstrap, bootstrap_weights, draws_for, paired_bootstrap, share
+from understudy.evaluation.intervals import bootstrap, bootstrap_weights, draws_for, paired_bootstrap
 from understudy.evaluation.measures import measure
 
 
@@ -113,11 +113,3 @@ def test_repeated_rows_do_not_narrow_a_cluster_interval() -> None:
 def test_many_rows_take_fewer_draws() -> None:
     assert draws_for(1) == 1000
     assert draws_for(10**9) == 200
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (3, 40), (500, 10_000)])
-def test_the_interval_of_a_share_is_scipys_exact_one(hits: int, n: int) -> None:
-    expected = stats.binomtest(hits, n).proportion_ci(0.95, method="exact")
-    evidence = share(hits, n)
-    assert (evidence.lower, evidence.upper) == pytest.approx((expected.low, expected.high))
-    assert evidence.estimate == hits / n

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from understudy.core.evidence import Evidence
-from understudy.evaluation.intervals import bootstrap_weights, draws_for, independent, method_name, share
+from understudy.evaluation.intervals import bootstrap_weights, draws_for, independent, method_name
+from understudy.evidence.fixed import clopper_pearson
 
 BINS = 15
 
@@ -105,7 +106,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[ReliabilityB
     table = []
     for index in np.unique(bins):
         inside = bins == index
-        observed = share(int(right[inside].sum()), int(inside.sum()))
+        observed = clopper_pearson(int(right[inside].sum()), int(inside.sum()))
         table.append(
             ReliabilityBin(
                 n=observed.n,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from scipy import stats
 
 from understudy.core.evidence import Evidence
 from understudy.evaluation.measures import METRICS
@@ -148,24 +147,4 @@ def paired_bootstrap(
         confidence=confidence,
         n=independent(n, groups),
         method=method_name(draws, groups, "paired "),
-    )
-
-
-def share(hits: int, n: int, *, confidence: float = 0.95) -> Evidence:
-    """A share with its exact interval (Clopper & Pearson 1934).
-
-    >>> evidence = share(0, 100)
-    >>> round(evidence.upper, 3)
-    0.036
-    """
-    alpha = (1 - confidence) / 2
-    lower = float(stats.beta.ppf(alpha, hits, n - hits + 1)) if hits else 0.0
-    upper = float(stats.beta.ppf(1 - alpha, hits + 1, n - hits)) if hits < n else 1.0
-    return Evidence(
-        estimate=hits / n if n else float("nan"),
-        lower=lower,
-        upper=upper,
-        confidence=confidence,
-        n=n,
-        method="Clopper–Pearson",
     )

@@ -10,8 +10,9 @@ import numpy as np
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check, Kind
 from understudy.evaluation.calibration import ReliabilityBin, calibration_error, equal_bins, reliability
-from understudy.evaluation.intervals import bootstrap, paired_bootstrap, share
+from understudy.evaluation.intervals import bootstrap, paired_bootstrap
 from understudy.evaluation.measures import METRICS
+from understudy.evidence.fixed import clopper_pearson
 
 COVERAGES = 40
 HISTOGRAM = 20
@@ -204,7 +205,7 @@ def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
         coverage=coverage_curve(part.confidence, right),
         confusion=confusion(part) if kind == "classification" else (),
         **histogram(part, kind),
-        interval_coverage=None if part.inside is None else share(int(part.inside.sum()), len(part.inside)),
+        interval_coverage=None if part.inside is None else clopper_pearson(int(part.inside.sum()), len(part.inside)),
         residuals=residuals(part) if kind == "regression" else (),
     )
 
@@ -222,7 +223,7 @@ def coverage_curve(confidence: np.ndarray, right: np.ndarray) -> tuple[CoverageP
     chosen = np.unique(ends[np.linspace(0, len(ends) - 1, COVERAGES).round().astype(int)])
     points = []
     for end in chosen:
-        wrong = share(round(float(errors[end])), int(end) + 1)
+        wrong = clopper_pearson(round(float(errors[end])), int(end) + 1)
         points.append(
             CoveragePoint(
                 coverage=(int(end) + 1) / len(ordered),
