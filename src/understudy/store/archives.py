@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from understudy.core.errors import StoreError
+from understudy.store.database import of_task
 from understudy.store.events import append_event
-from understudy.store.schema import cases, events, inbox, inputs, outcomes, predictions, queue, reviews
+from understudy.store.schema import cases, events, inbox, inputs, losses, outcomes, predictions, queue, reviews
 from understudy.store.seals import TABLES, Range, Seal, leaf_columns, range_of
 
 ARCHIVED = "archived"
@@ -62,23 +63,40 @@ def note_archive(connection: sa.Connection, task: int, archived: Archived, *, ac
 
 
 def may_leave(connection: sa.Connection, task: int, seal: Seal, cutoff: int) -> bool:
-    """Whether every row of a seal is older than a time, nothing newer was said of its cases, and none of them waits."""
+    """Whether every row of a seal is older than a time, and nobody needs it any more.
+
+    A row stays while something newer was said of its case, while its case waits for a person, and until it is in the
+    ledger: a case that a version has predicted has a loss there, and what was said of it has been taken in.
+    """
     times = {"cases": cases.c.received_at, "reviews": reviews.c.at, "outcomes": outcomes.c.received_at}
     young = [within(TABLES[name], task, seal, name) & (times[name] >= cutoff) for name in seal.ranges]
     doubts = [sa.exists().where(condition) for condition in young]
+    doubts += [
+        not_taken_in(kind, within(table, task, seal, table.name))
+        for kind, table in KINDS.items()
+        if table.name in seal.ranges
+    ]
     if "cases" in seal.ranges:
         mine = sa.select(cases.c.seq).where(within(cases, task, seal, "cases"))
+        folded = sa.exists().where(losses.c.task == task, losses.c.case_seq == predictions.c.seq)
         doubts += [
             sa.exists().where(queue.c.case_seq.in_(mine)),
+            sa.exists().where(predictions.c.seq.in_(mine), ~folded),
+            *(not_taken_in(kind, (table.c.task == task) & table.c.case_seq.in_(mine)) for kind, table in KINDS.items()),
             sa.exists().where(reviews.c.task == task, reviews.c.at >= cutoff, reviews.c.case_seq.in_(mine)),
             sa.exists().where(outcomes.c.task == task, outcomes.c.received_at >= cutoff, outcomes.c.case_seq.in_(mine)),
         ]
     return not connection.execute(sa.select(sa.or_(sa.false(), *doubts))).scalar_one()
 
 
+def not_taken_in(kind: str, condition: sa.ColumnElement[bool]) -> sa.Exists:
+    """Whether some reviews or outcomes still wait in the inbox."""
+    return sa.exists().where(inbox.c.kind == kind, inbox.c.seq == KINDS[kind].c.seq, condition)
+
+
 def within(table: sa.Table, task: int, seal: Seal, name: str) -> sa.ColumnElement[bool]:
     """The rows of a table that a seal covers."""
-    return (table.c.task == task) & (table.c.seq > seal.after[name]) & (table.c.seq <= seal.ranges[name].last)
+    return of_task(table.c.task, task) & (table.c.seq > seal.after[name]) & (table.c.seq <= seal.ranges[name].last)
 
 
 def leaving_rows(connection: sa.Connection, task: int, seal: Seal, name: str) -> Iterator[list[dict[str, Any]]]:

@@ -268,6 +268,14 @@ def select_one(connection: sa.Connection, statement: sa.ClauseElement, values: M
         return cursor.fetchone()[0]
 
 
+def of_task(column: sa.ColumnElement[int], task: int) -> sa.ColumnElement[bool]:
+    """Whether a row belongs to a task, where a range of row numbers is asked for besides.
+
+    The sum keeps SQLite from an index on the task, by which it would walk through all rows of the task and sort them.
+    """
+    return column + 0 == task
+
+
 def compiled(statement: Any, dialect: str) -> tuple[str, tuple[str, ...]]:
     """The text of a statement, or of the insert into a table, and the order of its values."""
     key = (statement, dialect)

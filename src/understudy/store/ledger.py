@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.store.casebook import CASES, MOST_NAMES, CaseRecord, as_record, read_reviews
-from understudy.store.database import insert_many
+from understudy.store.database import insert_many, of_task
 from understudy.store.schema import cases, inbox, losses, outcomes, predictions, reviews, states
 
 
@@ -127,7 +127,7 @@ def guesses(connection: sa.Connection, seqs: Sequence[int]) -> dict[int, tuple[G
 
 def cases_after(connection: sa.Connection, task: int, after: int, most: int) -> list[CaseRecord]:
     """The cases after a number, in their order, with their reviews."""
-    query = CASES.where(cases.c.task == task, cases.c.seq > after).order_by(cases.c.seq).limit(most)
+    query = CASES.where(of_task(cases.c.task, task), cases.c.seq > after).order_by(cases.c.seq).limit(most)
     return with_reviews(connection, connection.execute(query).all())
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from understudy.core.canonical import canonical
 from understudy.core.errors import StoreError
-from understudy.store.database import lock_outcomes, lock_reviews, lock_task
+from understudy.store.database import lock_outcomes, lock_reviews, lock_task, of_task
 from understudy.store.events import append_event
 from understudy.store.schema import cases, events, inputs, outcomes, reviews
 
@@ -123,7 +123,7 @@ def rows_between(
     columns = [table.c[name] for name in leaf_columns(table)]
     left = most
     while left is None or left > 0:
-        query = sa.select(*columns).where(table.c.task == task, table.c.seq > after)
+        query = sa.select(*columns).where(of_task(table.c.task, task), table.c.seq > after)
         if last is not None:
             query = query.where(table.c.seq <= last)
         size = CHUNK if left is None else min(CHUNK, left)
@@ -220,7 +220,7 @@ def read_seals(connection: sa.Connection, task: int) -> Iterator[Seal]:
 
 def count_between(connection: sa.Connection, table: sa.Table, task: int, after: int, last: int | None = None) -> int:
     """How many rows of a task have a number above `after` and up to `last`."""
-    query = sa.select(sa.func.count()).select_from(table).where(table.c.task == task, table.c.seq > after)
+    query = sa.select(sa.func.count()).select_from(table).where(of_task(table.c.task, task), table.c.seq > after)
     if last is not None:
         query = query.where(table.c.seq <= last)
     return int(connection.execute(query).scalar_one())
@@ -230,7 +230,7 @@ def read_inputs(connection: sa.Connection, task: int, most: int = 500) -> Iterat
     """The digest of each case beside its inputs, in chunks: seq, id, digest, salt, body, and the number in `inputs`."""
     after = LOWEST
     columns = (cases.c.seq, cases.c.id, cases.c.digest, inputs.c.salt, inputs.c.body, inputs.c.seq.label("held"))
-    joined = sa.select(*columns).outerjoin(inputs, inputs.c.seq == cases.c.seq).where(cases.c.task == task)
+    joined = sa.select(*columns).outerjoin(inputs, inputs.c.seq == cases.c.seq).where(of_task(cases.c.task, task))
     while rows := connection.execute(joined.where(cases.c.seq > after).order_by(cases.c.seq).limit(most)).all():
         yield rows
         after = rows[-1].seq
