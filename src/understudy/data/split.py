@@ -40,6 +40,11 @@ class Split:
     scheme: Scheme
     seed: int
 
+    @property
+    def beside_train(self) -> np.ndarray:
+        """Rows of all parts but the first, part by part."""
+        return np.concatenate([self.validation, self.test, self.history])
+
 
 @dataclass(frozen=True)
 class FoldRows:

@@ -247,7 +247,11 @@ def as_candidate(
         reason="it was adopted",
         head=head,
         reference=fit_strangeness(
-            data.frame[parts.train], data.frame[parts.validation], data.contract, clock_column=clock
+            data.frame[parts.train],
+            data.frame[parts.validation],
+            data.contract,
+            clock_column=clock,
+            held_out=data.frame[parts.beside_train],
         ),
         scorer=FrameScorer(raw, head, data.frame.schema),
         files=files,

@@ -10,6 +10,8 @@ import msgspec
 import sqlalchemy as sa
 
 from understudy.autonomy.schedule import due
+from understudy.core.task import Retrain
+from understudy.flows.drift import read_suspicion
 from understudy.flows.head import Head
 from understudy.store.registry import list_versions
 from understudy.store.schema import inputs, losses
@@ -70,11 +72,31 @@ def count_labels(connection: sa.Connection, task: int, *, since: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_drifted(connection: sa.Connection, head: Head, *, since: int) -> int:
+    """How many cases have a label among those since the champion's inputs drifted; 0 if that was before a time.
+
+    A version that was registered after the drift is the answer to it: one drift asks for one new version.
+    """
+    suspicion = read_suspicion(connection, head.number, head.deployed.champion)
+    if suspicion is None or suspicion.since <= since:
+        return 0
+    query = sa.select(sa.func.count(sa.distinct(losses.c.case_seq))).where(
+        losses.c.task == head.number, losses.c.case_seq >= suspicion.first, losses.c.label.is_not(None)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def retrain_reason(connection: sa.Connection, head: Head, now: int) -> str:
     """Why a new version is to be trained now; empty where it is not."""
     settings = head.task.retrain
     versions = list_versions(connection, head.number)
-    if not versions or (settings.every is None and settings.after_labels is None):
+    if not versions or settings == Retrain():
         return ""
     since = versions[0].at
-    return due(settings, waited=now - since, labels=count_labels(connection, head.number, since=since))
+    drifted = count_drifted(connection, head, since=since) if settings.on_drift else 0
+    return due(
+        settings,
+        waited=now - since,
+        labels=count_labels(connection, head.number, since=since),
+        drifted=drifted,
+    )

@@ -125,7 +125,11 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
             found.oof[scored], data.answers.y[parts.train][scored], data.weights_of(parts.train[np.flatnonzero(scored)])
         ),
         reference=fit_strangeness(
-            data.frame[parts.train], data.frame[parts.validation], data.contract, clock_column=clock
+            data.frame[parts.train],
+            data.frame[parts.validation],
+            data.contract,
+            clock_column=clock,
+            held_out=data.frame[parts.beside_train],
         ),
     )
 

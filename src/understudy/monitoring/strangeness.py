@@ -56,6 +56,9 @@ class Strangeness(msgspec.Struct, frozen=True, kw_only=True):
         Sorted scores of the calibration rows, thinned likewise.
     n : int
         How many calibration rows there were.
+    held_out : tuple of tuple of int
+        The counts, over the same bins, of rows that the bins were not frozen on: what live cases are compared with.
+        Empty in versions that were registered without them.
     """
 
     bins: tuple[Bins, ...]
@@ -65,10 +68,16 @@ class Strangeness(msgspec.Struct, frozen=True, kw_only=True):
     peaks: tuple[float, ...]
     calibration: tuple[float, ...]
     n: int
+    held_out: tuple[tuple[int, ...], ...] = ()
 
 
 def fit_strangeness(
-    reference: pl.DataFrame, calibration: pl.DataFrame, contract: Contract, *, clock_column: str | None = None
+    reference: pl.DataFrame,
+    calibration: pl.DataFrame,
+    contract: Contract,
+    *,
+    clock_column: str | None = None,
+    held_out: pl.DataFrame | None = None,
 ) -> Strangeness:
     """Freeze what is ordinary.
 
@@ -81,6 +90,9 @@ def fit_strangeness(
     contract : Contract
     clock_column : str, optional
         The column that says when a case happened.
+    held_out : pl.DataFrame, optional
+        The rows that live cases will be compared with, all of them other than the reference; by default those of the
+        calibration.
 
     Raises
     ------
@@ -117,6 +129,7 @@ def fit_strangeness(
         peaks=kept(peak),
         calibration=(0.0,),
         n=calibration.height,
+        held_out=count(bins, calibration if held_out is None else held_out).counts,
     )
     return msgspec.structs.replace(model, calibration=kept(scores(model, calibration)))
 
