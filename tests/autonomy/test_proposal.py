@@ -1,31 +1,23 @@
-"""From evidence to moves: down before anything, then challengers, then up."""
+"""The rules of the ladder in their order, and which of their moves wait for a person."""
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from understudy.autonomy.ladder import rollback
-from understudy.autonomy.proposal import (
-    FEWEST_PAIRS,
-    MOST_CHALLENGERS,
-    Rival,
-    Standing,
-    Turn,
-    brings_evidence,
-    challenge,
-    lead_text,
-    pair_plan,
-    promote,
-    propose,
-    turn_of,
-)
+from understudy.autonomy.challengers import FEWEST_PAIRS, Rival
+from understudy.autonomy.proposal import AT_ONCE, RULES, propose, waits
 from understudy.autonomy.schedule import due
+from understudy.autonomy.standing import Standing
+from understudy.autonomy.watch import Watch
 from understudy.core.evidence import Evidence
-from understudy.core.nouns import Deployment, Level
+from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Autonomy, Decision, Retrain, Task
-from understudy.evidence.budget import BudgetPlan, BudgetState, spent
+from understudy.evidence.budget import BudgetPlan, BudgetState, fold_budget, spent
 
 DAY = 86_400_000_000
-SPENT = spent(BudgetState(), BudgetPlan(max_error=0.05, delta=0.02, pi_min=0.5, limit=66))
+PLAN = BudgetPlan(max_error=0.05, delta=0.02, pi_min=1.0, limit=33)
+FRESH = spent(BudgetState(), PLAN)
+SPENT = spent(fold_budget(BudgetState(), PLAN, np.ones(20), np.ones(20)), PLAN)
 
 
 def task(**autonomy: object) -> Task:
@@ -34,9 +26,7 @@ def task(**autonomy: object) -> Task:
 
 
 def standing(certified: dict[str, float] | None = None, **changes: object) -> Standing:
-    plain = Standing(
-        certified=certified or {}, distances={}, budget=SPENT, alarm=False, settled=900, looked=900, errors=9.0
-    )
+    plain = Standing(certified=certified or {}, distances={}, budget=FRESH, settled=900, looked=900, errors=9.0)
     return replace(plain, **changes)
 
 
@@ -50,6 +40,10 @@ def at(level: Level, *challengers: str, **changes: object) -> Deployment:
     return replace(plain, **changes)
 
 
+SURE = {"yes": 0.9}
+"""What is deployed at `partial`."""
+
+
 @pytest.mark.parametrize(
     ("level", "own", "lower", "upper", "n", "kind"),
     [
@@ -59,8 +53,11 @@ def at(level: Level, *challengers: str, **changes: object) -> Deployment:
         (Level.SHADOW, {}, -0.3, 0.0, FEWEST_PAIRS - 1, None),  # worse, but on few cases
         (Level.SHADOW, {"yes": 0.8}, -0.1, 0.3, 1000, "step_up"),
         (Level.SHADOW, {"yes": 0.8}, 0.1, 0.3, 1000, "promote"),  # the champion steps up no more once it is beaten
-        (Level.PARTIAL, {"yes": 0.8}, -0.3, -0.1, 1000, "retire"),
+        (Level.PARTIAL, SURE, -0.3, -0.1, 1000, "retire"),
         (Level.PARTIAL, {"yes": 0.8}, -0.1, 0.1, 1000, "thresholds"),
+        (Level.PARTIAL, SURE, -0.1, 0.1, 1000, None),
+        (Level.PARTIAL, {}, 0.1, 0.3, 1000, "step_down"),  # nothing is certified any more, and that comes first
+        (Level.PARTIAL, {"yes": 0.95}, 0.1, 0.3, 1000, "take_back"),
     ],
 )
 def test_moves(level: Level, own: dict, lower: float, upper: float, n: int, kind: str | None) -> None:
@@ -68,9 +65,41 @@ def test_moves(level: Level, own: dict, lower: float, upper: float, n: int, kind
     assert (None if move is None else move.kind) == kind
 
 
-def test_a_step_down_comes_before_any_promotion() -> None:
-    better = rival("new", 0.2, 0.3)
-    assert propose(task(), at(Level.PARTIAL, "new"), standing(alarm=True), [better]).kind == "step_down"
+def test_the_first_rule_that_asks_for_a_move_decides() -> None:
+    better = [rival("new", 0.2, 0.3)]
+    calm = Watch(rate=0.2, looks=900, loss=0.0)
+    spent_too = standing({"yes": 0.8}, budget=SPENT, watch=calm, wanted=0.02)
+    steps = [
+        (spent_too, "step_down"),
+        (replace(spent_too, budget=FRESH, alarm=True), "step_down"),
+        (replace(spent_too, budget=FRESH, certified={"yes": 0.95}), "take_back"),
+        (replace(spent_too, budget=FRESH), "audit"),
+        (replace(spent_too, budget=FRESH, watch=Watch()), "promote"),
+    ]
+    for stands, kind in steps:
+        assert propose(task(), at(Level.PARTIAL, "new", audit_rate=0.2), stands, better).kind == kind
+
+
+def test_the_rules_are_told_in_words_on_one_screen() -> None:
+    assert len(RULES) < 10
+    assert all(len(words) < 120 and words.endswith(".") for words, _ in RULES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "step_up", "asks"),
+    [
+        ("step_up", Level.PARTIAL, "ask", True),
+        ("step_up", Level.PARTIAL, "auto", False),
+        ("step_up", Level.FULL, "auto", True),  # never by itself
+        ("thresholds", Level.PARTIAL, "ask", True),
+        ("promote", Level.PARTIAL, "ask", True),
+        *((kind, Level.ASSIST, "ask", False) for kind in AT_ONCE),
+    ],
+)
+def test_which_moves_wait_for_a_person(kind: str, level: Level, step_up: str, asks: bool) -> None:
+    before = at(Level.PARTIAL)
+    move = Move(kind=kind, to=replace(before, level=level), reasons=())
+    assert waits(task(step_up=step_up), before, move) == asks
 
 
 def test_the_margin_is_asked_of_both_bounds() -> None:
@@ -78,79 +107,6 @@ def test_the_margin_is_asked_of_both_bounds() -> None:
     assert propose(asked, at(Level.SHADOW, "new"), standing(), [rival("new", 0.04, 0.2)]) is None
     assert propose(asked, at(Level.SHADOW, "new"), standing(), [rival("new", 0.05, 0.2)]).kind == "promote"
     assert propose(asked, at(Level.SHADOW, "new"), standing(), [rival("new", 0.01, 0.05)]).kind == "retire"
-
-
-@pytest.mark.parametrize(
-    ("level", "certified", "ends"),
-    [
-        (Level.SHADOW, {"yes": 0.8}, Level.SHADOW),
-        (Level.ASSIST, {"yes": 0.8}, Level.ASSIST),
-        (Level.PARTIAL, {"yes": 0.8}, Level.PARTIAL),
-        (Level.PARTIAL, {}, Level.ASSIST),
-        (Level.FULL, {"yes": 0.8}, Level.PARTIAL),
-        (Level.FULL, {}, Level.ASSIST),
-    ],
-)
-def test_a_new_champion_decides_alone_only_with_thresholds_of_its_own(
-    level: Level, certified: dict, ends: Level
-) -> None:
-    before = at(level, "other", "new")
-    move = promote(task(), before, [rival("new", 0.1, 0.2, certified=certified)], 0.0)
-    assert move.to.level is ends
-    assert move.to.thresholds == (certified if ends is Level.PARTIAL else {})
-    assert (move.to.champion, move.to.challengers, move.to.epoch) == ("new", ("other", "old"), before.epoch + 1)
-
-
-def test_of_two_that_are_better_the_one_with_the_higher_lower_bound_wins() -> None:
-    both = [rival("a", 0.01, 0.5), rival("b", 0.02, 0.03)]
-    assert promote(task(), at(Level.SHADOW, "a", "b"), both, 0.0).to.champion == "b"
-
-
-def test_a_gain_is_told_by_its_interval_and_never_by_the_estimate() -> None:
-    text = lead_text(rival("new", 0.011, 0.034))
-    assert "between 1.1 and 3.4 fewer mistakes per 100 cases" in text
-    assert "50" not in text
-
-
-def test_the_oldest_of_three_challengers_leaves_with_its_reason() -> None:
-    move = challenge(at(Level.SHADOW, "a", "b"), "c", ("US001 fine",))
-    assert move.to.challengers == ("b", "c")
-    assert len(move.to.challengers) == MOST_CHALLENGERS
-    assert (move.to.epoch, move.to.champion) == (3, "old")
-    assert any("Version a, the oldest" in reason for reason in move.reasons)
-
-
-def test_each_challenger_of_an_epoch_has_a_place_and_a_number_that_are_never_given_again() -> None:
-    history = [
-        at(Level.SHADOW, epoch=1),
-        at(Level.SHADOW, "a", epoch=1),
-        at(Level.SHADOW, "a", "b", epoch=1),
-        at(Level.SHADOW, "b", "c", epoch=1),
-        at(Level.SHADOW, "b", "old", epoch=2, champion="c"),
-    ]
-    turns = [turn_of(history, version, 1) for version in ("a", "b", "c")]
-    assert turns == [Turn(0, 1, 0), Turn(1, 2, 0), Turn(2, 3, 0)]
-    assert turn_of(history, "b", 2) == Turn(0, 4, 1)
-    assert turn_of(history, "old", 2) == Turn(1, 5, 1)
-    assert turn_of(history, "new", 2) == Turn(2, 6, 1)
-
-
-def test_all_comparisons_together_spend_no_more_than_their_budget() -> None:
-    spent_all = sum(pair_plan(task(), Turn(0, number, 0)).alpha for number in range(1, 2000))
-    assert 0.09 < spent_all < 0.1
-    assert pair_plan(task(), Turn(0, 1, 50)).alpha == 0.1
-    assert pair_plan(task(margin_promote=0.02), Turn(0, 1, 0)).margin == 0.02
-
-
-def test_only_a_promotion_brings_evidence_into_its_epoch() -> None:
-    before = at(Level.SHADOW, "new", "other")
-    promoted = promote(task(), before, [rival("new", 0.1, 0.2)], 0.0).to
-    assert brings_evidence([before, promoted], promoted)
-    assert brings_evidence([before, promoted, replace(promoted, paused=True)], promoted)
-    back = rollback(promoted, "old", "").to
-    assert not brings_evidence([before, promoted, replace(back, challengers=())], back)
-    assert not brings_evidence([before], before)
-    assert not brings_evidence([before, replace(before, epoch=4)], replace(before, epoch=4))
 
 
 @pytest.mark.parametrize(

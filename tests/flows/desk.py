@@ -11,7 +11,10 @@ from understudy.core.nouns import Level
 from understudy.flows.decide import Asked, Result, decide_batch
 from understudy.flows.head import Head, Library, load_head
 from understudy.flows.moves import apply_task, set_level
+from understudy.flows.outcomes import Outcome, give_outcomes
 from understudy.flows.workspace import Workspace, open_workspace
+from understudy.store.casebook import find_seqs
+from understudy.store.ledger import guesses
 
 FRESH = claims(400, seed=7).drop("pay", "paid_amount")
 WHY = "A trial on the tests' own claims."
@@ -56,3 +59,23 @@ def ask(head: Head, ids: Iterable[str], rows: pl.DataFrame = FRESH, *, named: bo
     """Ask for decisions on the first rows."""
     cases = zip(ids, rows.iter_rows(named=True), strict=False)
     return decide_batch(head, [Asked(name, named, row) for name, row in cases])[0]
+
+
+def said(library: Library, ids: Iterable[str]) -> list[str]:
+    """What the champion thinks of recorded cases."""
+    head = load_head(library, "claims")
+    with library.work.store.reading() as connection:
+        seqs = find_seqs(connection, head.number, ids)
+        found = guesses(connection, list(seqs.values()))
+    return [found[seqs[name]][0].prediction for name in ids]
+
+
+def other(answer: str) -> str:
+    """The other of the two answers."""
+    return "no" if answer == "yes" else "yes"
+
+
+def tell(library: Library, ids: Iterable[str], answers: Iterable[str]) -> None:
+    """Outcomes come."""
+    given = [Outcome(id=name, outcome=answer) for name, answer in zip(ids, answers, strict=True)]
+    give_outcomes(load_head(library, "claims"), "shop", given)

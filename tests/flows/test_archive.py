@@ -12,6 +12,7 @@ from understudy.flows.archive import archive
 from understudy.flows.erase import erase
 from understudy.flows.golive import RunResult
 from understudy.flows.head import Head, Library, load_head
+from understudy.flows.learn import learn, replay
 from understudy.flows.outcomes import Outcome, give_outcomes
 from understudy.flows.review import give_review
 from understudy.flows.verify import verify
@@ -22,6 +23,7 @@ from understudy.store.seals import seal
 
 KEEP = ('# keep = "730d"', 'keep = "10d"')
 SUBJECT = ('# subject = "customer_id"', 'subject = "claim_id"')
+MATURE = ('mature_after = "30d"', 'mature_after = "1d"')
 NOTE = "she lives at the old mill"
 
 
@@ -48,8 +50,10 @@ class Office:
         with self.work.store.writing() as connection:
             seal(connection, self.head.number, self.work.clock.now())
 
-    def pass_days(self, days: int) -> None:
+    def pass_days(self, days: int, *, learning: bool = True) -> None:
         self.clock.at += duration(f"{days}d")
+        if learning:
+            learn(self.library, "claims")
 
     def rows(self) -> dict[str, int]:
         with self.work.store.reading() as connection:
@@ -63,7 +67,7 @@ class Office:
 @pytest.fixture
 def office(ran: tuple[Path, RunResult], tmp_path: Path) -> Office:
     clock = Hands()
-    return Office(desk(ran[0], tmp_path, KEEP, SUBJECT, clock=clock), clock)
+    return Office(desk(ran[0], tmp_path, KEEP, SUBJECT, MATURE, clock=clock), clock)
 
 
 def test_old_decided_cases_move_to_files_that_verify_covers(office: Office) -> None:
@@ -100,6 +104,26 @@ def test_nothing_moves_that_is_young_or_unsealed_or_waits(office: Office) -> Non
     office.pass_days(11)
     assert archive(office.work, "claims").seals == 2
     assert office.rows()["cases"] == 0
+
+
+def test_nothing_moves_before_it_is_in_the_ledger(office: Office) -> None:
+    office.decide("ab")
+    office.pass_days(11, learning=False)
+    assert archive(office.work, "claims").seals == 0
+    office.pass_days(0)
+    office.decide("cd")
+    office.pass_days(1, learning=False)
+    give_outcomes(office.head, "bob", [Outcome(id="b", outcome="no")])  # a correction that nobody has taken in
+    office.seal()
+    office.pass_days(11, learning=False)
+    before = office.rows()
+    assert archive(office.work, "claims").seals == 0
+    assert office.rows() == before
+    office.pass_days(0)
+    assert archive(office.work, "claims").seals == 3
+    kept, anew = replay(office.library, "claims")
+    assert kept == anew
+    assert (kept.champion.settled, office.faults()) == (4, ())
 
 
 def test_an_erased_case_no_longer_waits_and_may_leave(office: Office) -> None:

@@ -18,6 +18,7 @@ from understudy.flows.archive import archive
 from understudy.flows.backup import backup, restore
 from understudy.flows.golive import RunResult
 from understudy.flows.head import Library, load_head
+from understudy.flows.learn import learn
 from understudy.flows.review import give_review
 from understudy.flows.verify import verify
 from understudy.flows.version import load_version
@@ -37,7 +38,8 @@ def library(ran: tuple[Path, RunResult], tmp_path: Path) -> Library:
         give_review(head, "ann", name, "yes")
     with library.work.store.writing() as connection:
         seal(connection, head.number, clock.now())
-    clock.at += duration("11d")
+    clock.at += duration("31d")
+    learn(library, "claims")
     archive(library.work, "claims")
     ask(head, "c")
     (library.work.root / "understudy.toml").write_text("[engine]\nthreads = 1\n")

@@ -1,4 +1,4 @@
-"""The whole loop over HTTP: cases, outcomes, a step up, a fault, a step down, a replay."""
+"""The whole loop over HTTP: cases, outcomes, a step up, a fault, a step down, a new version, a promotion, a replay."""
 
 import random
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from bench.kills import TASK, Server, make_workspace
 
+from understudy import Budget
 from understudy.core.nouns import Level, Role
 from understudy.flows.head import Library
-from understudy.flows.learn import learn, replay
+from understudy.flows.learn import learn, replay, replay_rivals
 from understudy.flows.moves import set_level
+from understudy.flows.retrain import retrain
 from understudy.flows.verify import verify
 from understudy.flows.workspace import Workspace, open_workspace
 
@@ -69,7 +71,7 @@ def world(tmp_path: Path):
     found.server.kill()
 
 
-def test_it_earns_its_place_loses_it_when_the_world_turns_and_the_log_replays(world: World) -> None:
+def test_it_earns_its_place_loses_it_when_the_world_turns_and_a_new_version_takes_it(world: World) -> None:
     for _ in range(20):
         assert {answer["decided_by"] for answer in world.live(400)} == {None}
         if world.status()["proposed"]:
@@ -97,9 +99,31 @@ def test_it_earns_its_place_loses_it_when_the_world_turns_and_the_log_replays(wo
     assert status["level"] == "assist"
     assert wrong < 400, "it must notice within a few hundred of its own errors"
     moves = world.call("GET", "/events?limit=1000", None, Role.AUDITOR)["events"]
-    kinds = [event["kind"] for event in moves if event["kind"].startswith("moved.")]
-    assert kinds[-2:] == ["moved.step_up", "moved.step_down"]
-    assert {answer["decided_by"] for answer in world.live(100)} == {None}
+    kinds = [event["kind"] for event in moves if event["kind"].startswith("moved.step")]
+    assert kinds == ["moved.step_down", "moved.step_up", "moved.step_down"]
+    assert {answer["decided_by"] for answer in world.live(100, flipped=True)} == {None}
+
+    for _ in range(8):  # the world stays as it has become, and people answer
+        world.live(400, flipped=True)
+    old = world.status()["champion"]
+    retrained = retrain(world.library, TASK, actor="ann", budget=Budget(trials=1))
+    assert retrained.model.version != old
+    for _ in range(20):
+        assert {answer["decided_by"] for answer in world.live(400, flipped=True)} == {None}
+        both = replay_rivals(world.library, TASK)
+        assert all(kept == anew for kept, anew in both.values())
+        proposed = world.status()["proposed"]
+        if proposed:
+            break
+    assert (proposed["kind"], proposed["to"]["champion"]) == ("promote", retrained.model.version)
+    moved = world.call("POST", "/level", {"level": proposed["to"]["level"], "why": "It is better."}, Role.OWNER)
+    assert (moved["champion"], moved["challengers"]) == (retrained.model.version, [old])
+    for _ in range(20):
+        world.live(400, flipped=True)
+        if world.status()["proposed"]:
+            break
+    again = world.status()["proposed"]
+    assert (again["kind"], again["to"]["champion"], again["to"]["level"]) == ("step_up", moved["champion"], "partial")
 
     kept, anew = replay(world.library, TASK)
     assert kept == anew

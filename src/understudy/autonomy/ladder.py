@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from understudy.autonomy.promise import first_audit_rate
 from understudy.core.errors import ConflictError, InputError
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
 
-FIRST_AUDIT_RATE = 0.2
-"""The share of its own answers that people check after a step up, unless the task file says otherwise."""
+
+def frozen(task: Task) -> tuple[object, ...]:
+    """What an epoch freezes of a task file: the loss, the truth, the mandate's bounds, and the promise."""
+    decision, mandate, settings = task.decision, task.mandate, task.autonomy
+    return (
+        (decision.kind, decision.target, decision.positive, decision.tolerance, task.cost.mistakes),
+        (task.truth, task.review.wanted),
+        (mandate.allow, mandate.limit, mandate.never),
+        (settings.max_error, settings.confidence, settings.min_coverage, settings.strange_limit),
+        (settings.margin_assist, settings.margin_promote),
+    )
 
 
-def under(task: Task, deployed: Deployment, revision: int) -> Deployment:
+def under(task: Task, deployed: Deployment, revision: int, before: Task | None = None) -> Deployment:
     """The deployment under a revision of the task file: never above its highest level, with its rates and limits.
 
-    A changed task file opens a new epoch: evidence does not carry over to another promise.
+    Where what an epoch freezes is not as in the revision before, a new one opens, and at most `assist` is left: what
+    was certified was certified for another promise.
+
+    Parameters
+    ----------
+    task : Task
+    deployed : Deployment
+    revision : int
+    before : Task, optional
+        The task by the revision that held until now; None where none did.
     """
     settings = task.autonomy
-    level = min(deployed.level, settings.max_level, key=lambda level: level.height)
+    same = revision == deployed.task_revision or (before is not None and frozen(before) == frozen(task))
+    highest = settings.max_level if same else min(settings.max_level, Level.ASSIST, key=lambda level: level.height)
+    level = min(deployed.level, highest, key=lambda level: level.height)
+    steady = same and (before is None or before.autonomy.audit_rate == settings.audit_rate)
     return replace(
         deployed,
         level=level,
+        thresholds=deployed.thresholds if level.height >= Level.PARTIAL.height else {},
         strange_limit=settings.strange_limit,
-        audit_rate=max(settings.audit_rate or FIRST_AUDIT_RATE, settings.audit_floor),
+        audit_rate=max(deployed.audit_rate if steady else first_audit_rate(task), settings.audit_floor),
         blind_rate=settings.blind_rate,
         task_revision=revision,
-        epoch=deployed.epoch + (revision != deployed.task_revision),
+        epoch=deployed.epoch + (not same),
     )
 
 
@@ -69,7 +92,13 @@ def override(deployed: Deployment, task: Task, level: Level, thresholds: dict[st
         raise InputError("There is no champion that could decide.", hint="Train one with: understudy run")
     if level is Level.PARTIAL and not thresholds:
         raise InputError("partial needs thresholds.", hint='Give the confidence by answer, such as {"pay": 0.95}.')
-    to = replace(deployed, level=level, thresholds=dict(thresholds), epoch=deployed.epoch + 1)
+    to = replace(
+        deployed,
+        level=level,
+        thresholds=dict(thresholds),
+        audit_rate=first_audit_rate(task),
+        epoch=deployed.epoch + 1,
+    )
     return Move(kind="override", to=to, reasons=("Without proof, by the owner's word.", why.strip()))
 
 

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log, log2
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from understudy.core.nouns import Deployment, Level
 from understudy.core.task import Task
-from understudy.evidence.budget import BudgetPlan, audit_rate, budget_limit
+from understudy.evidence.budget import CAUTION, LOOKS_TO_STOP, BudgetPlan, audit_rate, budget_limit
 from understudy.evidence.change import DetectorPlan
 from understudy.evidence.gate import GatePlan, make_grid
+from understudy.evidence.pairs import PairPlan
 
 FOR_BUDGET, FOR_EPOCHS = 0.4, 0.6
-"""The parts of δ: for the error budget, and for all epochs of a year together."""
+"""The parts of δ: for the error budget of a year, and for all epochs together."""
 
 FIRST_EPOCHS = (0.6, 0.2, 0.1, 0.05)
 FALSE_ALARMS_A_YEAR = 1.0
 LEAST_VOLUME = 1000.0
 """Automated cases a year that are assumed until more have been seen."""
+
+ROOM = LOOKS_TO_STOP + log(0.02) / CAUTION
+"""How many looks' worth of errors an account of the error budget holds at least, beyond what it begins with: as much
+as the limit leaves where δ is 2 %."""
+
+FIRST_AUDIT_RATE = 0.2
+"""The share of its own answers that people check after a step up, unless the task file says otherwise."""
+
+CALM = 10.0
+"""The audit rate halves after as many looks as would find so many errors at the promised risk."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +55,11 @@ class Plans(msgspec.Struct, frozen=True, kw_only=True):
     """What is folded for the champion of an epoch; fixed when the epoch opens."""
 
     gate: GatePlan | None
-    budget: BudgetPlan
     detector: DetectorPlan
 
 
 def epoch_share(epoch: int) -> float:
-    """The part of the epochs' δ that the k-th epoch gets, k from 1: .6, .2, .1, .05, then half of the one before.
+    """The part of δ that the k-th epoch, or account of a year, gets: .6, .2, .1, .05, then half of the one before.
 
     >>> round(sum(epoch_share(k) for k in range(1, 60)), 6)
     1.0
@@ -69,22 +81,43 @@ def make_plans(task: Task, epoch: int, history: History, volume_per_year: float)
     volume_per_year : float
         Automated cases that are expected in a year.
     """
-    settings = task.autonomy
-    delta, volume = 1 - settings.confidence, max(volume_per_year, LEAST_VOLUME)
-    floor = settings.audit_floor
+    looks = looks_per_year(task, max(volume_per_year, LEAST_VOLUME))
     return Plans(
-        gate=gate_plan(task, history, FOR_EPOCHS * delta * epoch_share(epoch)),
-        budget=BudgetPlan(
-            max_error=settings.max_error,
-            delta=FOR_BUDGET * delta,
-            pi_min=floor,
-            limit=budget_limit(volume, settings.max_error, settings.tolerated_excess, floor),
-        ),
-        detector=DetectorPlan(
-            max_error=settings.max_error,
-            mean_run=max(2.0, volume * look_rate(task, volume) / FALSE_ALARMS_A_YEAR),
-        ),
+        gate=gate_plan(task, history, FOR_EPOCHS * (1 - task.autonomy.confidence) * epoch_share(epoch)),
+        detector=DetectorPlan(max_error=task.autonomy.max_error, mean_run=max(2.0, looks / FALSE_ALARMS_A_YEAR)),
     )
+
+
+def account_plan(task: Task, number: int, volume_per_year: float) -> BudgetPlan:
+    """The plan of the `number`-th account that a task opens in a year.
+
+    Later accounts have less of δ, so that their bound begins higher; each has at least so much room above it.
+
+    >>> from understudy.core.task import Autonomy, Decision
+    >>> decision = Decision(name="late", question="Late?", target="late", kind="classification", goal="roc_auc")
+    >>> task = Task(decision=decision, autonomy=Autonomy(max_error=0.05, confidence=0.95))
+    >>> [round(account_plan(task, number, 0.0).limit) for number in (1, 2, 3)]
+    [53, 58, 62]
+    """
+    settings = task.autonomy
+    floor, volume = least_audited(task), max(volume_per_year, LEAST_VOLUME)
+    plan = BudgetPlan(
+        max_error=settings.max_error,
+        delta=FOR_BUDGET * (1 - settings.confidence) * epoch_share(number),
+        pi_min=floor,
+        limit=budget_limit(volume, settings.max_error, settings.tolerated_excess, floor),
+    )
+    return replace(plan, limit=max(plan.limit, plan.entry + ROOM / floor))
+
+
+def today_plan(task: Task, epoch: int) -> PairPlan:
+    """How the champion is compared with what decides today, for the step to `assist`.
+
+    It has a δ of its own, divided among the epochs: at `assist` people still decide every case.
+    """
+    settings = task.autonomy
+    margin = min(settings.margin_assist, 0.999)
+    return PairPlan(alpha=(1 - settings.confidence) * epoch_share(epoch), margin=-margin)
 
 
 def gate_plan(task: Task, history: History, delta: float) -> GatePlan | None:
@@ -98,17 +131,45 @@ def gate_plan(task: Task, history: History, delta: float) -> GatePlan | None:
     return GatePlan(sides=tuple(grids), grid=tuple(grids.values()), max_error=task.autonomy.max_error, delta=delta)
 
 
-def wanted_audit_rate(task: Task, volume_per_year: float) -> float:
-    """The share of its own answers that people check: as the task file says, or as what it tolerates needs."""
+def first_audit_rate(task: Task) -> float:
+    """The share of its own answers that people check after a step up."""
     settings = task.autonomy
-    if settings.audit_rate is not None:
-        return max(settings.audit_rate, settings.audit_floor)
-    return audit_rate(volume_per_year, settings.max_error, settings.tolerated_excess, settings.audit_floor)
+    return max(settings.audit_rate or FIRST_AUDIT_RATE, settings.audit_floor)
 
 
-def look_rate(task: Task, volume_per_year: float) -> float:
-    """The share of automated cases whose truth becomes known: all where outcomes come by themselves, or the audits."""
-    return 1.0 if task.truth.source == "outcome" else wanted_audit_rate(task, volume_per_year)
+def wanted_audit_rate(task: Task, volume_per_year: float) -> float:
+    """The share of its own answers that people check in calm times.
+
+    As the task file says; or the floor where outcomes come by themselves; or as what is tolerated needs, but no more
+    than after a step up: where few cases come, so small an excess cannot be noticed.
+    """
+    settings = task.autonomy
+    if settings.audit_rate is not None or outcomes_tell(task):
+        return max(settings.audit_rate or 0.0, settings.audit_floor)
+    needed = audit_rate(volume_per_year, settings.max_error, settings.tolerated_excess, settings.audit_floor)
+    return min(needed, first_audit_rate(task))
+
+
+def outcomes_tell(task: Task) -> bool:
+    """Whether the truth of every case becomes known by itself."""
+    return task.truth.source == "outcome" and not task.truth.hides_outcome
+
+
+def least_audited(task: Task) -> float:
+    """The smallest probability of a look at an automated case, whatever the audit rate will be."""
+    return 1.0 if outcomes_tell(task) else task.autonomy.audit_floor
+
+
+def looks_per_year(task: Task, volume_per_year: float) -> float:
+    """How many automated cases a year the truth becomes known of; one step up included, after which more are audited.
+
+    Where some answers hide their outcome, all cases are counted: more looks make false alarms rarer.
+    """
+    if task.truth.source == "outcome":
+        return volume_per_year
+    first, wanted = first_audit_rate(task), wanted_audit_rate(task, volume_per_year)
+    halvings = ceil(log2(first / wanted) - 1e-9)
+    return min(volume_per_year, volume_per_year * wanted + halvings * CALM / task.autonomy.max_error)
 
 
 def least_propensity(task: Task, deployed: Deployment) -> float:
@@ -116,7 +177,7 @@ def least_propensity(task: Task, deployed: Deployment) -> float:
 
     It is known before the case, so that a bet in proportion to it does not depend on the case.
     """
-    if task.truth.source == "outcome" and not task.truth.hides_outcome:
+    if outcomes_tell(task):
         return 1.0
     found = 1.0
     if deployed.level.height >= Level.ASSIST.height:

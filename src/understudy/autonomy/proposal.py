@@ -1,249 +1,41 @@
-"""What the evidence asks for: a step up or down, another champion, the end of a challenger, or nothing."""
+"""What the evidence asks for: the rules of the ladder, in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from math import pi
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
-import msgspec
-from msgspec.structs import replace
-
-from understudy.core.evidence import Evidence
+from understudy.autonomy.audits import set_audits
+from understudy.autonomy.challengers import Rival, promote, retire
+from understudy.autonomy.standing import Standing
+from understudy.autonomy.steps import step_down, step_up, take_back
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
-from understudy.evidence.budget import Spent
-from understudy.evidence.gate import Distance
-from understudy.evidence.pairs import PairPlan
 
+Rule = Callable[[Task, Deployment, Standing, Sequence[Rival]], Move | None]
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What the evidence of an epoch says of its champion.
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("The error budget is spent, the detector alarms, or looks bear out a suspicion: down to assist.", step_down),
+    ("A correction has voided a certificate: its threshold is taken back.", take_back),
+    ("Something is suspected, or all is calm: more of its answers are audited, or fewer.", set_audits),
+    ("A challenger is not better by the margin: it leaves.", retire),
+    ("A challenger is proven better by the margin: it becomes champion.", promote),
+    ("More is certified than is deployed: up, as far as max_level allows.", step_up),
+)
+"""The first rule that asks for a move decides. A step down never waits for a proof of guilt, so it stands first."""
 
-    Attributes
-    ----------
-    certified : dict of float
-        By answer the threshold from which it keeps the promise.
-    distances : dict of Distance
-        By answer how far it is from its first certificate.
-    budget : Spent
-        How the error budget stands.
-    alarm : bool
-        Whether the detector says that the risk has risen.
-    settled, looked, errors : float
-        Cases in the ledger of this epoch, looks among them, and the sum of their losses.
-    """
-
-    certified: dict[str, float]
-    distances: dict[str, Distance]
-    budget: Spent
-    alarm: bool
-    settled: int
-    looked: int
-    errors: float
-
-
-class Rival(msgspec.Struct, frozen=True, kw_only=True):
-    """What the evidence of an epoch says of a challenger.
-
-    Attributes
-    ----------
-    version : str
-    lead : Evidence
-        By how much it errs less than the champion, per case.
-    certified : dict of float
-        By answer the threshold from which it would keep the promise as champion.
-    distances : dict of Distance
-        By answer how far it is from its first certificate.
-    """
-
-    version: str
-    lead: Evidence
-    certified: dict[str, float]
-    distances: dict[str, Distance]
-
-
-DOWN = ("step_down", "retire")
-"""Kinds of moves that are made at once, whatever `step_up` says."""
-
-MOST_CHALLENGERS = 2
-FEWEST_PAIRS = 500
-"""No challenger is retired for being worse on fewer cases on which the difference is known."""
-
-FALSE_PROMOTIONS = 0.1
-"""The share of promotions that may be false, over all challengers of a task."""
+AT_ONCE = ("step_down", "take_back", "audit", "retire")
+"""Kinds of moves that are made at once, whatever `step_up` says: they let the machine decide no more than it may."""
 
 
 def propose(task: Task, deployed: Deployment, standing: Standing, rivals: Sequence[Rival] = ()) -> Move | None:
-    """The move that the evidence asks for, with its reasons in words and numbers; None where it asks for none.
-
-    A step down never waits for a proof of guilt: it comes when the budget is spent or the detector alarms. Then a
-    challenger that is no better than asked for leaves, one that is better becomes champion, and the champion steps up.
-    """
-    if deployed.level.height >= Level.PARTIAL.height:
-        found = step_down(deployed, standing)
-        if found is not None:
-            return found
-    margin = task.autonomy.margin_promote
-    return (
-        retire(deployed, rivals, margin) or promote(task, deployed, rivals, margin) or step_up(task, deployed, standing)
-    )
+    """The move that the evidence asks for, with its reasons in words and numbers; None where it asks for none."""
+    moves = (rule(task, deployed, standing, rivals) for _, rule in RULES)
+    return next((move for move in moves if move is not None), None)
 
 
-def challenge(deployed: Deployment, version: str, reasons: Sequence[str]) -> Move:
-    """Let a version predict silently beside the champion; where there are too many, the oldest leaves."""
-    found = (*deployed.challengers, version)
-    gone, left = found[:-MOST_CHALLENGERS], found[-MOST_CHALLENGERS:]
-    why = [
-        f"Version {old[:12]}, the oldest challenger, leaves: {MOST_CHALLENGERS} are compared at a time." for old in gone
-    ]
-    entered = f"Version {version[:12]} is compared with the champion before anything changes."
-    return Move(kind="challenger", to=replace(deployed, challengers=left), reasons=(entered, *why, *reasons))
-
-
-class Turn(NamedTuple):
-    """When a challenger came.
-
-    Attributes
-    ----------
-    place : int
-        How many challengers came before it in its epoch: what each was granted of δ is spent.
-    number : int
-        Its number among all comparisons of the task, from 1; each epoch compares anew.
-    promoted : int
-        How many challengers had become champion by then.
-    """
-
-    place: int
-    number: int
-    promoted: int
-
-
-def turn_of(history: Sequence[Deployment], version: str, epoch: int) -> Turn:
-    """When a challenger came in an epoch, by everything that was deployed, the oldest first."""
-    seen: list[tuple[int, str]] = []
-    promoted = 0
-    for before, deployed in pairwise((Deployment(), *history)):
-        promoted += was_promotion(before, deployed)
-        for challenger in deployed.challengers:
-            found = (deployed.epoch, challenger)
-            if found not in seen:
-                seen.append(found)
-            if found == (epoch, version):
-                return Turn(sum(place == epoch for place, _ in seen) - 1, len(seen), promoted)
-    return Turn(sum(place == epoch for place, _ in seen), len(seen) + 1, promoted)
-
-
-def was_promotion(before: Deployment, deployed: Deployment) -> bool:
-    """Whether champion and challenger changed their places between two deployments."""
-    changed = before.champion != deployed.champion
-    return changed and deployed.champion in before.challengers and before.champion in deployed.challengers
-
-
-def brings_evidence(history: Sequence[Deployment], deployed: Deployment) -> bool:
-    """Whether the champion of the present epoch became it by promotion, and brings what it earned in the one before."""
-    opened = next((after for after in history if after.epoch == deployed.epoch), None)
-    before = next((found for found in reversed(history) if found.epoch < deployed.epoch), None)
-    return opened is not None and before is not None and was_promotion(before, opened)
-
-
-def pair_plan(task: Task, turn: Turn) -> PairPlan:
-    """How a challenger is compared with the champion.
-
-    Over time and many challengers at most one promotion in ten is false, by e-LOND (Xu & Ramdas 2024, "Online multiple
-    testing with e-values"): the t-th comparison is made at the level α·γ_t·(promotions so far + 1), γ_t = 6/(πt)².
-    """
-    level = FALSE_PROMOTIONS * 6 / (pi * turn.number) ** 2 * (turn.promoted + 1)
-    return PairPlan(alpha=min(level, FALSE_PROMOTIONS), margin=task.autonomy.margin_promote)
-
-
-def retire(deployed: Deployment, rivals: Sequence[Rival], margin: float) -> Move | None:
-    """End the comparison with challengers that are not better by the margin."""
-    lost = {rival.version: rival for rival in rivals if rival.lead.upper <= margin and rival.lead.n >= FEWEST_PAIRS}
-    if not lost:
-        return None
-    left = tuple(version for version in deployed.challengers if version not in lost)
-    reasons = tuple(f"{lead_text(rival)} It is not better by {margin:g}, and leaves." for rival in lost.values())
-    return Move(kind="retire", to=replace(deployed, challengers=left), reasons=reasons)
-
-
-def promote(task: Task, deployed: Deployment, rivals: Sequence[Rival], margin: float) -> Move | None:
-    """Make the challenger champion that is proven better by the margin; the one with the highest lower bound.
-
-    It brings what it earned as a challenger and no other: `partial` stays only with thresholds of its own.
-    """
-    better = [rival for rival in rivals if rival.lead.lower >= margin]
-    if not better:
-        return None
-    best = max(better, key=lambda rival: rival.lead.lower)
-    level = deployed.level
-    if level.height >= Level.PARTIAL.height:
-        level = Level.PARTIAL if best.certified else Level.ASSIST
-    thresholds = dict(best.certified) if level is Level.PARTIAL else {}
-    others = tuple(version for version in deployed.challengers if version != best.version)
-    to = replace(
-        deployed,
-        level=level,
-        champion=best.version,
-        challengers=(*others, deployed.champion)[-MOST_CHALLENGERS:],
-        thresholds=thresholds,
-        epoch=deployed.epoch + 1,
-    )
-    reasons = [lead_text(best), *certified_reasons(task, thresholds)]
-    if level is not deployed.level:
-        reasons.append(f"It starts at {level.value}: it has no more evidence of its own.")
-    reasons.append(f"Version {deployed.champion[:12]} goes on as a challenger.")
-    return Move(kind="promote", to=to, reasons=tuple(reasons))
-
-
-def lead_text(rival: Rival) -> str:
-    """By how much a challenger is better, as an interval: the estimate of a winner is too high."""
-    lead = rival.lead
-    fewer = f"between {100 * lead.lower:.1f} and {100 * lead.upper:.1f} fewer mistakes per 100 cases"
-    sure = f"with {100 * lead.confidence:.3g} % confidence, by {lead.n:,} cases"
-    return f"Version {rival.version[:12]} makes {fewer} than the champion, {sure}."
-
-
-def step_down(deployed: Deployment, standing: Standing) -> Move | None:
-    """Back to `assist`, where the errors are, or may be, more than was promised."""
-    reasons = []
-    if standing.budget.over:
-        excess = f"{standing.budget.stretch:,.0f} errors more than it may"
-        reasons.append(f"The error budget is spent: over its worst stretch automation may have made {excess}.")
-    if standing.alarm:
-        reasons.append("The audits say that the risk has risen above what was promised.")
-    if not reasons:
-        return None
-    to = replace(deployed, level=Level.ASSIST, thresholds={}, epoch=deployed.epoch + 1)
-    return Move(kind="step_down", to=to, reasons=(*reasons, looks_text(standing)))
-
-
-def step_up(task: Task, deployed: Deployment, standing: Standing) -> Move | None:
-    """To `partial` with what is certified, or to lower thresholds there."""
-    if not standing.certified or task.autonomy.max_level.height < Level.PARTIAL.height:
-        return None
-    if deployed.level.height > Level.PARTIAL.height or not deployed.champion:
-        return None
-    if deployed.level is Level.PARTIAL and deployed.thresholds == standing.certified:
-        return None
-    kind = "thresholds" if deployed.level is Level.PARTIAL else "step_up"
-    to = replace(deployed, level=Level.PARTIAL, thresholds=dict(standing.certified))
-    return Move(kind=kind, to=to, reasons=(*certified_reasons(task, standing.certified), looks_text(standing)))
-
-
-def certified_reasons(task: Task, certified: dict[str, float]) -> tuple[str, ...]:
-    """What is certified, in a sentence for each answer."""
-    share = (
-        f"at most {100 * task.autonomy.max_error:g} of 100 wrong with {100 * task.autonomy.confidence:g} % confidence"
-    )
-    return tuple(
-        f"{answer!r} from a confidence of {threshold:.3f} on: certified, {share}."
-        for answer, threshold in certified.items()
-    )
-
-
-def looks_text(standing: Standing) -> str:
-    """How much evidence there is, in a sentence."""
-    looked = f"{standing.looked:,} of {standing.settled:,} cases were looked at"
-    return f"{looked}; their losses add up to {standing.errors:,.1f}."
+def waits(task: Task, deployed: Deployment, move: Move) -> bool:
+    """Whether a move waits for a person: one up, unless the task says `auto`; one into `full`, always."""
+    if move.kind in AT_ONCE:
+        return False
+    into_full = move.to.level is Level.FULL and deployed.level is not Level.FULL
+    return into_full or task.autonomy.step_up != "auto"

@@ -31,6 +31,10 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         The outcome that holds.
     overdue : bool
         Whether the day has passed by which the truth must be known.
+    ruled : str, optional
+        What the rules of today decided at once, if they did.
+    alone : bool
+        Whether today's way decides at this level, and nothing of the model is shown.
     """
 
     review_kind: str
@@ -40,6 +44,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     reviews: tuple[Review, ...]
     outcome: str | None
     overdue: bool
+    ruled: str | None = None
+    alone: bool = False
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,3 +132,50 @@ def loss(task: Task, prediction: str, truth: Truth) -> float | None:
     prices = task.cost.mistakes
     highest = max(prices.values(), default=0.0)
     return prices.get(f"{truth.label} -> {prediction}", highest) / highest if highest > 0 else 1.0
+
+
+class Today(msgspec.Struct, frozen=True, kw_only=True):
+    """What today's way decided of a case, empty where it has not yet, and a truth against which to hold it."""
+
+    decision: str
+    truth: Truth
+
+
+def untold(task: Task) -> str:
+    """Why it cannot be told whether the model is as good as what decides today; empty where it can."""
+    second = task.review.wanted > 1 and task.decision.kind == "classification"
+    if task.truth.source == "outcome" or task.today.rules or second:
+        return ""
+    return (
+        "Whether it is as good as people cannot be told: the truth is what they say themselves. An outcome would tell,"
+        " or a second blind reviewer ([review] wanted = 2)."
+    )
+
+
+def by_today(task: Task, past: Past, truth: Truth) -> Today | None:
+    """What today's way decided, beside a truth that does not depend on it; None where nothing can be told.
+
+    A rule is held against outcomes and audits, people against outcomes and, where two are asked, the first one against
+    the second. Where people are their own truth, as for answers that hide their outcome, and while they have not
+    decided, they count as right: so the model is never found to be better than it is.
+    """
+    if not past.alone or untold(task):
+        return None
+    if past.ruled is not None:
+        return Today(decision=past.ruled, truth=truth)
+    given = looks(task, past.reviews)
+    if (
+        truth.source == "review"
+        and task.review.wanted > 1
+        and len(given) > 1
+        and task.decision.kind == "classification"
+    ):
+        return Today(decision=given[0].value or "", truth=msgspec.structs.replace(truth, label=given[1].value))
+    if past.decision is None:
+        return Today(decision="", truth=truth)
+    return Today(decision=past.decision, truth=truth)
+
+
+def loss_today(task: Task, today: Today) -> float | None:
+    """What today's decision cost; None where nobody looked, 0 while there is none."""
+    return loss(task, today.decision, today.truth) if today.decision else 0.0

@@ -10,7 +10,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from understudy.autonomy.proposal import Rival, lead_text
+from understudy.autonomy.challengers import Rival, lead_text
 from understudy.cli.options import AsJson, Seed, Workspace
 from understudy.cli.retrain import Seconds, Trials, budget_of
 from understudy.cli.show import console, show_json

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from understudy.core.nouns import Kind, Level
+from understudy.evaluation.retrospect import Retrospect
 from understudy.evidence.gate import Distance
 
 DAY = 86_400_000_000
@@ -187,6 +188,8 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     course : tuple of Point
     owner : str, optional
         Who answers for the mandate.
+    retrospect : Retrospect, optional
+        What past decisions and their outcomes say of the first version; None where the task does not tell them.
     seconds : dict of float
         For `training` and for the `rehearsal`.
     report : str
@@ -220,6 +223,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     uncertified: dict[str, Distance]
     course: tuple[Point, ...]
     owner: str | None
+    retrospect: Retrospect | None
     seconds: dict[str, float]
     report: str = ""
 
@@ -334,11 +338,11 @@ class Line:
 
 
 def folded_moves(moves: Sequence[Moved]) -> list[Line]:
-    """The moves as lines, changes of thresholds in a row folded into one."""
+    """The moves as lines; changes of thresholds, and of the audit rate, that follow each other are folded into one."""
     lines: list[Line] = []
     for move in moves:
         before = lines[-1] if lines else None
-        if before is not None and move.kind == before.last.kind == "thresholds":
+        if before is not None and move.kind == before.last.kind and move.kind in ("thresholds", "audit"):
             lines[-1] = Line(before.first, move, before.times + 1)
         else:
             lines.append(Line(move, move, 1))

@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
-import numpy as np
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from understudy.autonomy.promise import History, Plans, make_plans
-from understudy.autonomy.proposal import DOWN, Rival, Standing, brings_evidence, propose
+from understudy.autonomy.challengers import Rival
+from understudy.autonomy.promise import wanted_audit_rate
+from understudy.autonomy.proposal import propose, waits
+from understudy.autonomy.standing import Standing
 from understudy.core.errors import ConflictError
 from understudy.core.nouns import Deployment, Level, Move
-from understudy.evidence.budget import BudgetState, fold_budget, spent
-from understudy.evidence.change import DetectorState, alarmed, fold_detector, open_detector
-from understudy.evidence.gate import GateState, certified, fold_gate, how_far
+from understudy.evidence.budget import BudgetState
+from understudy.evidence.pairs import PairState
+from understudy.flows.accounts import keep_accounts, replay_budget
 from understudy.flows.alarms import raise_alarms
-from understudy.flows.gates import begin_gate, gate_rows, least_looks, read_history
+from understudy.flows.capacity import foreseen
+from understudy.flows.champion import Folded, fold, plans_of, replay_champion
+from understudy.flows.drift import suspected, watch_inputs
+from understudy.flows.gates import least_looks
 from understudy.flows.head import Head, Library, load_head
 from understudy.flows.labels import retrain_reason
-from understudy.flows.rivals import Duel, compare, read_rival_plans, replay_rival
+from understudy.flows.lookback import open_lookback, told_lookback
+from understudy.flows.rivals import Duel, compare, replay_rival
 from understudy.flows.settle import settle
+from understudy.flows.standing import make_standing
+from understudy.flows.today import compare_today, replay_today
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import automated_per_year
 from understudy.store.database import lock_task
-from understudy.store.ledger import Entry, Key, State, drop_states, each_page, keep_state, read_state
-from understudy.store.registry import current, move_to, read_deployments
+from understudy.store.ledger import Key, State, drop_states, keep_state, read_state
+from understudy.store.registry import current, move_to
 from understudy.store.tasks import read_task
 
-PAGE = 5000
 STEWARD = "steward"
 """Who makes the moves that the evidence asks for, in the log."""
 
-
-class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is folded for the champion of an epoch."""
-
-    gate: GateState | None
-    budget: BudgetState
-    detector: DetectorState
-    settled: int = 0
-    looked: int = 0
-    errors: float = 0.0
+MOST_MOVES = 10
+"""No pass makes more; what else is asked for waits for the next."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,20 +105,53 @@ def learn(library: Library, name: str, *, may: Callable[[sa.Connection], bool] =
         deployed = current(connection, head.number)
         if not deployed.champion:
             return Learned(settled=settled.cases, standing=None, made=None, proposed=None, alarms=alarms)
-        plans = plans_of(connection, head, deployed, now)
-        standing = stand(plans, fold(connection, head, deployed, plans, settled.corrected_from, now))
+        standing = stand(connection, head, deployed, settled.corrected_from, now)
+        standing = replace(standing, suspicions=suspected(connection, head.number, deployed.champion))
         rivals = compare(connection, head, deployed, settled.corrected_from, now)
         made, proposed = make_moves(connection, head, deployed, standing, rivals, now)
+        open_lookback(connection, head.task, head.number, actor=STEWARD, now=now)
         due = retrain_reason(connection, head, now)
+    drifted = watch_inputs(head, actor=STEWARD, now=now, may=may)
     return Learned(
         settled=settled.cases,
         standing=standing,
         made=made,
         proposed=proposed,
         rivals=rivals,
-        alarms=alarms,
+        alarms=(*alarms, *drifted),
         due=due,
     )
+
+
+def stand(
+    connection: sa.Connection, head: Head, deployed: Deployment, corrected_from: int | None, now: int
+) -> Standing:
+    """What the evidence says of the champion, with everything that the ledger holds."""
+    plans = plans_of(connection, head, deployed, now)
+    folded = fold(connection, head, deployed, plans, corrected_from, now)
+    spending = keep_accounts(connection, head, corrected_from, now, actor=STEWARD)
+    least = least_looks(connection, head)
+    today = compare_today(connection, head.task, head.number, deployed, least, corrected_from, now)
+    answers = head.task.mandate.allow or head.labels
+    return make_standing(
+        connection,
+        head.task,
+        head.number,
+        deployed,
+        plans=plans,
+        folded=folded,
+        spending=spending,
+        today=today,
+        answers=answers,
+        wanted=calm_rate(connection, head, deployed, now),
+    )
+
+
+def calm_rate(connection: sa.Connection, head: Head, deployed: Deployment, now: int) -> float:
+    """The audit rate for calm times; 1 where nothing is automated."""
+    if deployed.level.height < Level.PARTIAL.height:
+        return 1.0
+    return wanted_audit_rate(head.task, automated_per_year(connection, head.number, now=now))
 
 
 def make_moves(
@@ -135,13 +166,19 @@ def make_moves(
     key = Key(task=head.number, name="proposal")
     drop_states(connection, key, 0)
     made = None
-    while (move := propose(head.task, deployed, standing, rivals)) is not None:
-        if move.kind not in DOWN and head.task.autonomy.step_up != "auto":
+    for _ in range(MOST_MOVES):
+        move = propose(head.task, deployed, standing, rivals)
+        if move is None:
+            break
+        move = told_lookback(connection, head.task, head.number, deployed, move)
+        move = foreseen(connection, head, deployed, move, now)
+        if waits(head.task, deployed, move):
             kept = Proposal(move=move, revision=deployed.revision, at=now)
             keep_state(connection, key, State(n=0, body=msgspec.json.encode(kept)), at=now)
             return made, move
-        deployed, made = move_to(connection, head.number, move, actor=STEWARD, at=now), move
-        if move.kind != "retire":  # what else the evidence says, it says of an epoch that is over
+        before, made = deployed, move
+        deployed = move_to(connection, head.number, move, actor=STEWARD, at=now)
+        if deployed.epoch != before.epoch:  # what else the evidence says, it says of an epoch that is over
             break
         rivals = [rival for rival in rivals if rival.version in deployed.challengers]
     return made, None
@@ -184,99 +221,15 @@ def approve(work: Workspace, name: str, *, actor: str, why: str = "") -> Deploym
     return moved
 
 
-def plans_of(connection: sa.Connection, head: Head, deployed: Deployment, now: int) -> Plans:
-    """The plans of the present epoch: fixed when they are first asked for, and the same ever after."""
-    key = Key(task=head.number, name="plans", version=deployed.champion, epoch=deployed.epoch)
-    state = read_state(connection, key)
-    if state is not None:
-        return msgspec.json.decode(state.body, type=Plans)
-    history = read_history(connection, head, deployed, deployed.champion)
-    volume = automated_per_year(connection, head.number, now=now)
-    plans = make_plans(head.task, deployed.epoch, history, volume)
-    if brings_evidence(read_deployments(connection, head.number), deployed):
-        earned = read_rival_plans(connection, head, deployed.champion, deployed.epoch - 1)
-        plans = plans if earned is None else replace(plans, gate=earned.gate)
-    keep_state(connection, key, State(n=0, body=msgspec.json.encode(plans)), at=now)
-    return plans
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is folded for a champion, and for its task."""
+
+    champion: Folded
+    budget: tuple[BudgetState, ...]
+    today: PairState | None
 
 
-def fold(
-    connection: sa.Connection,
-    head: Head,
-    deployed: Deployment,
-    plans: Plans,
-    corrected_from: int | None,
-    now: int,
-) -> Folded:
-    """The evidence of the present epoch, with everything that the ledger holds; from the last state that still does."""
-    key = Key(task=head.number, name="folded", version=deployed.champion, epoch=deployed.epoch)
-    if corrected_from is not None:
-        drop_states(connection, key, corrected_from)
-    state = read_state(connection, key)
-    if state is None:
-        folded, after = begin(plans, read_history(connection, head, deployed, deployed.champion)), 0
-    else:
-        folded, after = msgspec.json.decode(state.body, type=Folded), state.n
-    least = least_looks(connection, head)
-    for page in champion_pages(connection, head, deployed, after):
-        folded = fold_entries(folded, plans, page, least)
-        body = msgspec.json.encode(folded)
-        keep_state(connection, key, State(n=page[-1].place, body=body), at=now)
-    return folded
-
-
-def champion_pages(connection: sa.Connection, head: Head, deployed: Deployment, after: int) -> Iterator[list[Entry]]:
-    """The champion's entries after a place, page by page: those that it earned as a challenger come first, if any.
-
-    They all stand before those of the present epoch: places follow the order in which cases were decided.
-    """
-    epochs = [deployed.epoch]
-    if brings_evidence(read_deployments(connection, head.number), deployed):
-        epochs.insert(0, deployed.epoch - 1)
-    for epoch in epochs:
-        yield from each_page(connection, head.number, deployed.champion, epoch, after=after, size=PAGE)
-
-
-def begin(plans: Plans, history: History) -> Folded:
-    """The evidence before the first case: history bets first, capped."""
-    gate = begin_gate(plans.gate, history)
-    return Folded(gate=gate, budget=BudgetState(), detector=open_detector(plans.detector))
-
-
-def fold_entries(folded: Folded, plans: Plans, entries: Sequence[Entry], least: dict[int, float]) -> Folded:
-    """The evidence with these entries of its version and epoch added, in their order."""
-    automated = [entry for entry in entries if entry.automated]
-    gate = folded.gate
-    if gate is not None and plans.gate is not None:
-        gate = fold_gate(gate, plans.gate, gate_rows(plans.gate, entries, least))
-    lost = np.array([np.nan if entry.loss is None else entry.loss for entry in automated], dtype=np.float64)
-    chance = np.array([entry.propensity for entry in automated], dtype=np.float64)
-    looks = [entry.loss for entry in entries if entry.loss is not None]
-    return Folded(
-        gate=gate,
-        budget=fold_budget(folded.budget, plans.budget, lost, chance),
-        detector=fold_detector(folded.detector, plans.detector, lost, np.ones(len(lost))),
-        settled=folded.settled + len(entries),
-        looked=folded.looked + len(looks),
-        errors=folded.errors + sum(looks),
-    )
-
-
-def stand(plans: Plans, folded: Folded) -> Standing:
-    """What the evidence says."""
-    gate, plan = folded.gate, plans.gate
-    return Standing(
-        certified={} if gate is None or plan is None else certified(gate, plan),
-        distances={} if gate is None or plan is None else how_far(gate, plan),
-        budget=spent(folded.budget, plans.budget),
-        alarm=alarmed(folded.detector),
-        settled=folded.settled,
-        looked=folded.looked,
-        errors=folded.errors,
-    )
-
-
-def replay(library: Library, name: str) -> tuple[Folded, Folded]:
+def replay(library: Library, name: str) -> tuple[Evidence, Evidence]:
     """The evidence of the present epoch as it is kept, and folded anew from the ledger; they must be equal.
 
     Raises
@@ -287,16 +240,16 @@ def replay(library: Library, name: str) -> tuple[Folded, Folded]:
     head = load_head(library, name)
     with library.work.store.reading() as connection:
         deployed = current(connection, head.number)
-        key = Key(task=head.number, name="folded", version=deployed.champion, epoch=deployed.epoch)
-        kept, planned = read_state(connection, key), read_state(connection, replace(key, name="plans"))
-        if kept is None or planned is None:
+        champion = replay_champion(connection, head, deployed)
+        if champion is None:
             raise ConflictError(f"Nothing has been folded for {name} in this epoch yet.")
-        plans = msgspec.json.decode(planned.body, type=Plans)
+        budget = replay_budget(connection, head.number)
         least = least_looks(connection, head)
-        folded = begin(plans, read_history(connection, head, deployed, deployed.champion))
-        for page in champion_pages(connection, head, deployed, 0):
-            folded = fold_entries(folded, plans, page, least)
-    return msgspec.json.decode(kept.body, type=Folded), folded
+        today = replay_today(connection, head.task, head.number, deployed, least) or (None, None)
+    return (
+        Evidence(champion=champion[0], budget=budget[0], today=today[0]),
+        Evidence(champion=champion[1], budget=budget[1], today=today[1]),
+    )
 
 
 def replay_rivals(library: Library, name: str) -> dict[str, tuple[Duel, Duel]]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from understudy.autonomy.ladder import override, pause, previous_champion, resume, rollback, step_down, under
 from understudy.autonomy.router import EVERY_ANSWER
-from understudy.core.errors import ConflictError, InputError
+from understudy.core.errors import ConflictError, InputError, TaskFileError
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
 from understudy.core.task_file import parse_task
@@ -18,6 +18,7 @@ from understudy.flows.version import Manifest, load_version
 from understudy.flows.workspace import Workspace
 from understudy.store.database import lock_task
 from understudy.store.registry import current, find_version, move_to, read_deployments
+from understudy.store.schema import task_revisions
 from understudy.store.tasks import TaskRecord, read_task, read_tasks, save_task
 
 
@@ -159,9 +160,22 @@ def hold_to(
     deployed = current(connection, number)
     if deployed.revision and deployed.task_revision == revision:
         return deployed, False
-    reason = f"Revision {revision} of the task file holds."
-    move = Move(kind="applied", to=under(task, deployed, revision), reasons=(reason,))
+    reasons = [f"Revision {revision} of the task file holds."]
+    to = under(task, deployed, revision, read_revision(connection, number, deployed.task_revision))
+    if deployed.champion and to.epoch != deployed.epoch:
+        reasons.append("It promises something else than before, so evidence is gathered anew.")
+    move = Move(kind="applied", to=to, reasons=tuple(reasons))
     return move_to(connection, number, move, actor=actor, at=at), True
+
+
+def read_revision(connection: sa.Connection, number: int, revision: int) -> Task | None:
+    """The task by an earlier revision of its file, or None where there is none that can be read today."""
+    mine = (task_revisions.c.task == number, task_revisions.c.revision == revision)
+    body = connection.execute(sa.select(task_revisions.c.body).where(*mine)).scalar_one_or_none()
+    try:
+        return None if body is None else parse_task(body.decode())
+    except TaskFileError:
+        return None
 
 
 def apply_all(work: Workspace, *, actor: str) -> list[Applied]:

@@ -9,8 +9,8 @@ import numpy as np
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from understudy.autonomy.challengers import Rival, pair_plan, turn_of
 from understudy.autonomy.promise import FOR_EPOCHS, epoch_share, gate_plan
-from understudy.autonomy.proposal import Rival, pair_plan, turn_of
 from understudy.core.nouns import Deployment
 from understudy.evidence.gate import GatePlan, GateState, certified, fold_gate, how_far
 from understudy.evidence.pairs import PairPlan, PairState, fold_pairs, lead, open_pairs

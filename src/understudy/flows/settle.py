@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from understudy.autonomy.router import EVERY_ANSWER
-from understudy.autonomy.truth import Past, Truth, known_truth, loss
-from understudy.core.nouns import Decider, Deployment
+from understudy.autonomy.truth import Past, Today, Truth, by_today, known_truth, loss, loss_today
+from understudy.autonomy.verdict import drawn
+from understudy.core.nouns import Decider, Deployment, Level
 from understudy.core.task import duration
 from understudy.flows.answers import verdict_of
 from understudy.flows.head import Head
@@ -36,6 +38,9 @@ from understudy.store.registry import read_deployments
 CASES_AT_ONCE = 2000
 MOST_INBOX = 10_000
 SETTLED = "settled"
+TODAY = "today"
+"""The version, in the ledger, of what decides today: rules or people, where nothing of the model is shown to them."""
+
 BARRED = frozenset({"strange", "mandate_limit", "mandate_never", "mandate_expired", "answer_not_allowed"})
 """Reasons for which a case would not be automated, however sure the model is."""
 
@@ -85,17 +90,16 @@ def settle_some(
     now: int,
 ) -> tuple[list[Entry], int]:
     """The entries of the first cases, up to one whose truth may still come; and how many cases they are."""
-    known = truths(connection, head, cases, now)
+    pasts = read_pasts(connection, head, cases, now)
     thoughts = guesses(connection, [case.seq for case in cases])
     n = next_number(connection, head.number)
     entries: list[Entry] = []
     for done, case in enumerate(cases):
-        truth = known[case.seq]
-        if truth is None:
+        drafts = draft_entries(head, deployments[case.revision], case, thoughts.get(case.seq, ()), pasts[case.seq])
+        if drafts is None:
             return entries, done
-        for guess in thoughts.get(case.seq, ()):
-            place = n + len(entries)
-            entries.append(entry(head, deployments[case.revision], case, guess, truth, n=place, place=place, at=now))
+        first = n + len(entries)
+        entries += [replace(draft, n=place, place=place, at=now) for place, draft in enumerate(drafts, first)]
     return entries, len(cases)
 
 
@@ -104,31 +108,33 @@ def correct(
 ) -> int | None:
     """Append what has changed of settled cases, at its old place; the first such place, or None."""
     cases = cases_by_number(connection, head.number, seqs)
-    known, thoughts = truths(connection, head, cases, now), guesses(connection, seqs)
+    pasts, thoughts = read_pasts(connection, head, cases, now), guesses(connection, seqs)
     held = of_cases(connection, head.number, seqs)
     n = next_number(connection, head.number)
     entries: list[Entry] = []
     for case in cases:
-        truth = known[case.seq]
-        for guess in thoughts.get(case.seq, ()):
-            earlier = held.get((case.seq, guess.version))
-            if truth is None or earlier is None or (earlier.source, earlier.label) == (truth.source, truth.label):
-                continue
-            number = n + len(entries)
-            deployed = deployments[case.revision]
-            entries.append(entry(head, deployed, case, guess, truth, n=number, place=earlier.place, at=now))
+        drafts = draft_entries(head, deployments[case.revision], case, thoughts.get(case.seq, ()), pasts[case.seq])
+        for draft in drafts or ():
+            earlier = held.get((case.seq, draft.version))
+            if earlier is not None and told(earlier) != told(draft):
+                entries.append(replace(draft, n=n + len(entries), place=earlier.place, at=now))
     append_losses(connection, head.number, entries)
     return min((changed.place for changed in entries), default=None)
 
 
-def truths(connection: sa.Connection, head: Head, cases: Sequence[CaseRecord], now: int) -> dict[int, Truth | None]:
-    """What is known of each case's truth."""
+def told(entry: Entry) -> tuple[str, str | None, str]:
+    """What of an entry can change afterwards."""
+    return entry.source, entry.label, entry.side
+
+
+def read_pasts(connection: sa.Connection, head: Head, cases: Sequence[CaseRecord], now: int) -> dict[int, Past]:
+    """What has become of each case, as the ledger needs it."""
     outcomes = current_outcomes(connection, head.number, [case.id for case in cases])
-    found: dict[int, Truth | None] = {}
+    found: dict[int, Past] = {}
     for case in cases:
-        stands = verdict_of(head, case)
+        stands = verdict_of(head, replace(case, reviews=drawn(case.reviews)))
         outcome = outcomes.get(case.id)
-        past = Past(
+        found[case.seq] = Past(
             review_kind=case.review_kind,
             review_propensity=case.review_propensity,
             blind=case.blind,
@@ -136,27 +142,50 @@ def truths(connection: sa.Connection, head: Head, cases: Sequence[CaseRecord], n
             reviews=case.reviews,
             outcome=None if outcome is None else outcome.value,
             overdue=now >= case.received_at + duration(head.task.truth.mature_after),
+            ruled=case.decision if case.decided_by is Decider.RULE else None,
+            alone=case.level in (Level.HUMAN, Level.SHADOW),
         )
-        found[case.seq] = known_truth(head.task, past)
     return found
 
 
-def entry(
-    head: Head,
-    deployed: Deployment,
-    case: CaseRecord,
-    guess: Guess,
-    truth: Truth,
-    *,
-    n: int,
-    place: int,
-    at: int,
-) -> Entry:
-    """A row of the ledger."""
+def draft_entries(
+    head: Head, deployed: Deployment, case: CaseRecord, thoughts: Sequence[Guess], past: Past
+) -> list[Entry] | None:
+    """The rows of a case, one for each version and one for what decides today; None while the truth may still come.
+
+    Their numbers and their time are given when they are written.
+    """
+    truth = known_truth(head.task, past)
+    if truth is None:
+        return None
+    entries = [entry(head, deployed, case, guess, truth) for guess in thoughts]
+    champion = next((found for found in entries if found.version == case.version), None)
+    today = None if champion is None else by_today(head.task, past, truth)
+    return entries if champion is None or today is None else [*entries, today_entry(head, champion, today)]
+
+
+def today_entry(head: Head, champion: Entry, today: Today) -> Entry:
+    """The row of what decides today, beside the champion's."""
+    return replace(
+        champion,
+        version=TODAY,
+        role=TODAY,
+        source=today.truth.source,
+        label=today.truth.label,
+        loss=loss_today(head.task, today),
+        propensity=today.truth.propensity,
+        confidence=0.0,
+        side=today.decision,
+        automated=False,
+    )
+
+
+def entry(head: Head, deployed: Deployment, case: CaseRecord, guess: Guess, truth: Truth) -> Entry:
+    """The row of a version's answer to a case."""
     champion = guess.version == case.version
     return Entry(
-        n=n,
-        place=place,
+        n=0,
+        place=0,
         case_seq=case.seq,
         version=guess.version,
         role=guess.role,
@@ -171,5 +200,5 @@ def entry(
         automated=champion and case.decided_by is Decider.MODEL,
         revision=case.revision,
         epoch=deployed.epoch,
-        at=at,
+        at=0,
     )

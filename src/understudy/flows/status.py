@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from understudy.core.nouns import Deployment, Event, Level, Move
+from understudy.flows.drift import suspected
 from understudy.flows.learn import read_proposal
 from understudy.flows.moves import read_body
+from understudy.flows.standing import read_far_off
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import Counts, count_cases
 from understudy.store.events import read_events
@@ -46,6 +48,10 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
         What waits, and what the last 24 hours brought.
     proposed : Move, optional
         The move that waits for a person.
+    far_off : tuple of str
+        What is missing for the next step up, by the last pass over the evidence: a sentence each.
+    suspicions : tuple of str
+        What the champion's inputs are suspected of, a sentence each; see the drift monitor.
     """
 
     task: str
@@ -62,6 +68,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     counts: Counts
     proposed: Move | None
+    far_off: tuple[str, ...] = ()
+    suspicions: tuple[str, ...] = ()
 
 
 def task_status(work: Workspace, name: str) -> TaskStatus:
@@ -78,7 +86,16 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         deployed = current(connection, record.number)
         counts = count_cases(connection, record.number, since=now - DAY, now=now)
         waiting = read_proposal(connection, record.number)
-    return as_status(record, deployed, counts, None if waiting is None else waiting.move)
+        missing = read_far_off(connection, read_body(record), record.number, deployed)
+        suspicions = suspected(connection, record.number, deployed.champion)
+    return as_status(
+        record,
+        deployed,
+        counts,
+        proposed=None if waiting is None else waiting.move,
+        far_off=missing,
+        suspicions=suspicions,
+    )
 
 
 def all_status(work: Workspace) -> list[TaskStatus]:
@@ -88,7 +105,15 @@ def all_status(work: Workspace) -> list[TaskStatus]:
     return [task_status(work, name) for name in names]
 
 
-def as_status(record: TaskRecord, deployed: Deployment, counts: Counts, proposed: Move | None) -> TaskStatus:
+def as_status(
+    record: TaskRecord,
+    deployed: Deployment,
+    counts: Counts,
+    *,
+    proposed: Move | None,
+    far_off: tuple[str, ...],
+    suspicions: tuple[str, ...],
+) -> TaskStatus:
     """The status of a task from what the store says."""
     task = read_body(record)
     return TaskStatus(
@@ -106,6 +131,8 @@ def as_status(record: TaskRecord, deployed: Deployment, counts: Counts, proposed
         confidence=task.autonomy.confidence,
         counts=counts,
         proposed=proposed,
+        far_off=far_off,
+        suspicions=suspicions,
     )
 
 
