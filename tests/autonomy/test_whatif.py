@@ -65,10 +65,10 @@ def test_answers_stand_in_the_order_of_their_share_and_those_without_a_grid_are_
 
 
 def test_the_bounds_do_not_depend_on_what_is_asked() -> None:
-    first = asked()
+    first = [side.curve for side in asked().sides]
     for given in ({"max_error": 0.2}, {"review_cost": 9.0}, {"cases_per_day": 50.0}, {"min_coverage": 0.2}):
-        assert asked(**given).sides == first.sides
-    assert asked(confidence=0.99).sides != first.sides
+        assert [side.curve for side in asked(**given).sides] == first
+    assert [side.curve for side in asked(confidence=0.99).sides] != first
 
 
 def test_the_figures_of_a_choice_are_those_of_a_pocket_calculator() -> None:
@@ -96,6 +96,21 @@ def test_two_answers_are_mixed_as_they_were_seen() -> None:
     pay, refuse = parts["pay"][0.5], parts["refuse"][0.8]
     assert chosen.risk.upper == pytest.approx((0.6 * pay.risk.upper + 0.1 * refuse.risk.upper) / 0.7)
     assert chosen.coverage.lower == pytest.approx(pay.coverage.lower + refuse.coverage.lower)
+
+
+def test_each_threshold_says_what_it_would_bring_alone() -> None:
+    for side in asked(replace(TASK, cost=PRICES)).sides:
+        for at, alone in zip(side.curve, side.alone, strict=True):
+            assert alone.thresholds == {side.answer: at.threshold}
+            assert (alone.coverage.estimate, alone.max_error) == (at.coverage.estimate, at.risk.upper)
+            assert alone.reviews >= 1000 * (1 - at.coverage.estimate)
+
+
+def test_equal_prices_are_right_or_wrong_and_unequal_ones_are_costs() -> None:
+    past = Basis("history", CASES, BASIS.grid, BASIS.answers)
+    for prices, method in (({"a -> b": 7.0}, "Clopper"), ({"a -> b": 7.0, "b -> a": 1.0}, "Hoeffding")):
+        result = asked(replace(TASK, cost=Cost(mistakes=prices)), past)
+        assert result.sides[0].curve[0].risk.method.startswith(method)
 
 
 def test_what_can_be_promised_only_grows_with_the_promise() -> None:
