@@ -48,6 +48,7 @@ def test_a_task_file_binds_level_rates_and_limits() -> None:
         ("mandate", {"limit": ("amount < 9",)}),
         ("cost", {"mistakes": {"no -> yes": 3.0}}),
         ("review", {"wanted": 2}),
+        ("traffic", {"mode": "split"}),
     ],
 )
 def test_another_promise_opens_an_epoch_in_which_nothing_is_certified_yet(section: str, settings: dict) -> None:
@@ -133,3 +134,8 @@ def test_the_previous_champion_is_the_last_other_one() -> None:
     assert previous_champion([*history, replace(SHADOW, champion="b")]) == "a"
     with pytest.raises(ConflictError, match="no earlier champion"):
         previous_champion(history[:2])
+
+
+def test_the_end_of_sharing_the_cases_opens_no_epoch() -> None:
+    bound = under(TASK, PARTIAL, 2, before=changed("traffic", mode="split"))
+    assert (bound.level, bound.thresholds, bound.epoch) == (Level.PARTIAL, {"yes": 0.9}, 1)

@@ -58,6 +58,10 @@ def test_all_faults_are_listed_at_once_with_file_line_key_and_the_nearest_key() 
         (("confidence", "audit_rate = 0.01\nconfidence"), "at least audit_floor, 0.02"),
         (('kind = "classification"\ngoal = "roc_auc"', 'kind = "regression"\ngoal = "rmse"'), "tolerance, how far"),
         (("[autonomy]", "[cost.mistakes]\n'yes' = 2\n[autonomy]"), 'mistakes by "truth -> answer"'),
+        (
+            ("[autonomy]", "[today]\ncolumn = 'a'\ncolumns = ['b']\n[autonomy]"),
+            "one of the two, got column and columns",
+        ),
         (("[autonomy]", "[today]\nrules = [{when = 'a > 1'}]\n[autonomy]"), "a list of tables with when and then"),
         (("[autonomy]", "[task2]\n[autonomy]"), "did you mean task?"),
     ],
@@ -79,3 +83,39 @@ def test_strings_and_lists_over_several_lines_do_not_confuse_the_lines() -> None
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("1h", 3600), ("2d", 172800), ("1w", 604800)])
 def test_durations_are_microseconds(text: str, seconds: int) -> None:
     assert duration(text) == seconds * 1_000_000
+
+
+GRANTS = "[mandate]\nallow = ['yes']\n"
+HIDES = "[truth]\nhides_outcome = ['no']\n"
+
+
+@pytest.mark.parametrize(
+    ("sections", "refused"),
+    [
+        ("", "anything"),
+        ("[mandate]\nallow = []\n", "anything"),
+        (HIDES, "anything"),
+        ("[mandate]\nallow = ['yes', 'no']\n" + HIDES, '"no"'),
+        (GRANTS + HIDES, ""),
+        (GRANTS, ""),
+    ],
+)
+@pytest.mark.parametrize("mode", ["champion", "split", "bandit", "contextual"])
+def test_a_bandit_is_refused_where_it_could_hurt_somebody_unless_the_task_says_so(
+    mode: str, sections: str, refused: str
+) -> None:
+    text = f"{GOOD}{sections}[traffic]\nmode = '{mode}'\n"
+    assert parse_task(f"{text}adverse = true\n").traffic.mode == mode
+    if mode in ("champion", "split") or not refused:
+        assert parse_task(text).traffic.mode == mode
+        return
+    [fault] = faults(text)
+    assert f'mode: expected "champion" or "split" while the machine may answer {refused}, got "{mode}"' in fault
+    assert fault.endswith("(in [mandate] allow only answers that hurt nobody, or say adverse = true)")
+
+
+@pytest.mark.parametrize(("allow", "hides"), [("3", "['no']"), ("3", "4"), ("['yes']", "4")])
+def test_a_key_of_the_wrong_kind_is_told_beside_a_bandit(allow: str, hides: str) -> None:
+    text = f"{GOOD}[mandate]\nallow = {allow}\n[truth]\nhides_outcome = {hides}\n[traffic]\nmode = 'bandit'\n"
+    wrong = {key for key, value in (("allow", allow), ("hides_outcome", hides)) if "[" not in value}
+    assert {fault.split(", ")[1].partition(":")[0] for fault in faults(text)} - {"mode"} == wrong

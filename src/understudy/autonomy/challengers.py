@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import pi
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +14,7 @@ from understudy.autonomy.standing import Standing, certified_reasons
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
+from understudy.evidence.discoveries import lond_level
 from understudy.evidence.gate import Distance
 from understudy.evidence.pairs import PairPlan
 
@@ -118,9 +118,9 @@ def pair_plan(task: Task, turn: Turn) -> PairPlan:
     """How a challenger is compared with the champion.
 
     Over time and many challengers at most one promotion in ten is false, by e-LOND (Xu & Ramdas 2024, "Online multiple
-    testing with e-values"): the t-th comparison is made at the level α·γ_t·(promotions so far + 1), γ_t = 6/(πt)².
+    testing with e-values").
     """
-    level = FALSE_PROMOTIONS * 6 / (pi * turn.number) ** 2 * (turn.promoted + 1)
+    level = lond_level(turn.number, turn.promoted, FALSE_PROMOTIONS)
     return PairPlan(alpha=min(level, FALSE_PROMOTIONS), margin=task.autonomy.margin_promote)
 
 

@@ -10,7 +10,8 @@ Purpose = str
 def draw(secret: bytes, case_id: str, purpose: Purpose) -> float:
     """A uniform number in [0, 1) that depends on the task's secret, the case and what it is drawn for.
 
-    A retry, another process and a later level see the same number. The purposes in use are `audit` and `blind`.
+    A retry, another process and a later level see the same number. The purposes in use are `audit`, `blind` and
+    `arm VERSION`.
 
     >>> draw(b"secret", "case-1", "audit") == draw(b"secret", "case-1", "audit")
     True

@@ -50,6 +50,31 @@ class Role(enum.StrEnum):
     AUDITOR = "auditor"
 
 
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """How versions share the cases from `assist` on.
+
+    Attributes
+    ----------
+    epoch : int
+        The one in which it holds. Whatever opens another ends it, and the champion answers all.
+    shares : dict of float
+        By version, the champion among them, the probability with which a case is given to it; 1 in all.
+    thresholds : dict of dict of float
+        By challenger and answer, the confidence from which it may give the answer by itself; others may not.
+    gamma : float
+        How strongly a case goes to the version that is expected to lose less on it. At 0 the shares hold for every
+        case; above, they are what they would be if all were expected to lose the same.
+    offsets : dict of float
+        By version, how much more it has lost per case than it expected.
+    """
+
+    epoch: int
+    shares: dict[str, float]
+    thresholds: dict[str, dict[str, float]] = {}
+    gamma: float = 0.0
+    offsets: dict[str, float] = {}
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """What decides now.
 
@@ -61,7 +86,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     champion : str
         The version that answers; empty where there is none.
     challengers : tuple of str
-        Versions that predict silently beside it.
+        Versions that predict beside it; silently, unless they share its cases.
+    traffic : Traffic, optional
+        How they share them; None where the champion answers all.
     thresholds : dict of float
         By answer, the confidence from which the model may give it by itself; answers that are not there, it may not
         give. For numbers the one key is `*`.
@@ -78,6 +105,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     level: Level = Level.HUMAN
     champion: str = ""
     challengers: tuple[str, ...] = ()
+    traffic: Traffic | None = None
     thresholds: dict[str, float] = {}
     strange_limit: float = 1.0
     audit_rate: float = 1.0
@@ -93,7 +121,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     kind : str
-        What it is: `shadow`, `step_up`, `step_down`, `override`, `pause`, `resume`, `rollback`, `applied`, …
+        What it is: `shadow`, `step_up`, `step_down`, `override`, `pause`, `resume`, `rollback`, `traffic`, `applied`, …
     to : Deployment
         What is deployed afterwards; its revision is given when it is made.
     reasons : tuple of str

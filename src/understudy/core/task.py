@@ -48,10 +48,15 @@ class Rule(Section, frozen=True, kw_only=True):
 
 
 class Today(Section, frozen=True, kw_only=True):
-    """What decides today: rules, a column with the human decision, an existing score, or nothing of these."""
+    """What decides today: rules, one or several columns with human decisions, an existing score, or nothing of these.
+
+    Where one decision stands in several rows of a case, `column` names it, and `[task] id` says which rows belong
+    together.
+    """
 
     rules: tuple[Rule, ...] = ()
     column: Word | None = None
+    columns: tuple[Word, ...] = ()
     score: Word | None = None
 
 
@@ -107,6 +112,16 @@ class Review(Section, frozen=True, kw_only=True):
     dissent: Literal["record", "correct"] = "record"
     release_after: Duration = "0m"
     wanted: Annotated[int, Meta(ge=1, le=10)] = 1
+
+
+class Traffic(Section, frozen=True, kw_only=True):
+    """How the versions share the cases: the champion answers all, or challengers answer some of them."""
+
+    mode: Literal["champion", "split", "bandit", "contextual"] = "champion"
+    unit: Word | None = None
+    share: Annotated[float, Meta(gt=0, lt=0.5)] = 0.1
+    floor: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
+    adverse: bool = False
 
 
 class Retrain(Section, frozen=True, kw_only=True):
@@ -185,6 +200,7 @@ class Task(Section, frozen=True, kw_only=True):
     autonomy: Autonomy
     review: Review = Review()
     retrain: Retrain = Retrain()
+    traffic: Traffic = Traffic()
 
     @property
     def name(self) -> str:

@@ -144,12 +144,38 @@ def rule_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for key in table(table(raw, "cost"), "mistakes"):
         if " -> " not in key:
             yield Fault(where="cost.mistakes", found=shown(key), expected='mistakes by "truth -> answer"')
+    if table(raw, "today").get("column") and table(raw, "today").get("columns"):
+        yield Fault(where="today.columns", found="column and columns", expected="one of the two")
+    yield from bandit_faults(raw)
+
+
+def bandit_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Why a bandit may not choose who decides: the machine may give answers that hurt somebody, or any answer."""
+    traffic, mode = table(raw, "traffic"), table(raw, "traffic").get("mode")
+    if mode not in ("bandit", "contextual") or traffic.get("adverse") is True:
+        return
+    allow, hiding = listed(raw, "mandate", "allow"), listed(raw, "truth", "hides_outcome")
+    hurtful = [answer for answer in hiding if answer in allow]
+    if allow and not hurtful:
+        return
+    yield Fault(
+        where="traffic.mode",
+        found=shown(mode),
+        expected=f'"champion" or "split" while the machine may answer {shown(hurtful[0]) if hurtful else "anything"}',
+        hint="in [mandate] allow only answers that hurt nobody, or say adverse = true",
+    )
 
 
 def table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """A sub-table, or nothing where there is none."""
     value = raw.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def listed(raw: Mapping[str, Any], section: str, key: str) -> list[Any]:
+    """A list in a section, or nothing where there is none."""
+    value = table(raw, section).get(key)
+    return value if isinstance(value, list) else []
 
 
 def meaning(annotation: Any) -> str:

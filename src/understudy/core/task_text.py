@@ -19,6 +19,7 @@ SECTIONS = {
     "autonomy": "The promise, and how far automation may go on it.",
     "review": "What people can do, and how fast.",
     "retrain": "When a new version is trained; by hand at any time.",
+    "traffic": "Which version answers a case: the champion, or by lot one of those that are compared with it.",
 }
 
 COMMENTS = {
@@ -41,6 +42,7 @@ COMMENTS = {
     "task.mute": "codes of checks that do not block",
     "today.rules": "where the SQL condition holds, the answer is `then`; the first rule that holds decides",
     "today.column": "the column with today's human decision",
+    "today.columns": "instead, where several people decide each case: a column for each, or patterns such as judge_*",
     "today.score": "the column with an existing score",
     "cost.mistakes": "by truth -> answer",
     "cost.review": "one review by a person",
@@ -74,6 +76,11 @@ COMMENTS = {
     "retrain.every": "on a schedule",
     "retrain.after_labels": "after so many new labels",
     "retrain.on_drift": "when the inputs drift with effect",
+    "traffic.mode": "champion, split (fixed shares), bandit (more for the better one) or contextual (case by case)",
+    "traffic.unit": "the input whose values stay with one version; without it, each case is drawn for by itself",
+    "traffic.share": "the share of cases that each challenger answers in a split",
+    "traffic.floor": "the least share of a version in a bandit",
+    "traffic.adverse": "true if a bandit may also choose who gives answers that hurt somebody, such as refusals",
 }
 
 EXAMPLES: dict[str, Any] = {
@@ -93,6 +100,7 @@ EXAMPLES: dict[str, Any] = {
     "autonomy.audit_rate": 0.05,
     "retrain.every": "30d",
     "retrain.after_labels": 1000,
+    "traffic.unit": "customer_id",
 }
 
 

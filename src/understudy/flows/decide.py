@@ -8,11 +8,14 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
+from understudy.autonomy.bandits import race
 from understudy.autonomy.router import Facts, Route, route
+from understudy.autonomy.traffic import Arm, bound, chances, sharing
 from understudy.core.canonical import canonical
 from understudy.core.draws import draw
 from understudy.core.errors import BusyError, ConflictError, ContractError, ErasedError, UnderstudyError
@@ -109,15 +112,21 @@ def judge(head: Head, asked: Sequence[Asked], now: int) -> list[NewCase | Contra
     sound = [place for place, (_, _, faults) in enumerate(read) if not faults]
     values = [read[place][0] for place in sound]
     inputs = [read[place][1] for place in sound]
-    guesses = predict(head.champion, values)
-    others = [(version.digest, predict(version, values)) for version in head.challengers]
-    routes = route_all(head, [asked[place].id for place in sound], inputs, guesses, now)
+    ids = [asked[place].id for place in sound]
+    said = {head.deployed.champion: predict(head.champion, values)}
+    said |= {version.digest: predict(version, values) for version in head.challengers}
+    arms = give_out(head, ids, inputs, said)
+    guesses = [said[arm.version][index] for index, arm in enumerate(arms)]
+    routes = route_all(head, ids, inputs, arms, guesses, now)
     cases: dict[int, NewCase] = {}
     for index, place in enumerate(sound):
-        beside = tuple(
-            told(digest, "challenger", guess) for digest, found in others if (guess := found[index]) is not None
+        predictions = tuple(
+            told(version, "champion" if version == head.deployed.champion else "challenger", guess)
+            for version, found in said.items()
+            if (guess := found[index]) is not None
         )
-        cases[place] = new_case(head, asked[place].id, inputs[index], guesses[index], beside, routes[index], now)
+        arm, way = arms[index], routes[index]
+        cases[place] = new_case(head, ids[index], inputs[index], arm, guesses[index], predictions, way, now)
     return [
         ContractError("The case breaks the contract.", faults) if faults else cases[place]
         for place, (_, _, faults) in enumerate(read)
@@ -134,10 +143,49 @@ def predict(version: Version | None, values: Sequence[Sequence[object]]) -> Sequ
         return [None] * len(values)
 
 
+def give_out(
+    head: Head,
+    ids: Sequence[str],
+    inputs: Sequence[Mapping[str, object]],
+    said: Mapping[str, Sequence[Prediction | None]],
+) -> list[Arm]:
+    """The version that each case is given to: the champion, unless versions share the cases.
+
+    A version that has nothing to say of a case does not get it. Where that is the champion, nobody else gets it.
+    """
+    champion, traffic = head.deployed.champion, head.deployed.traffic
+    arms = [Arm(version=champion, deployed=head.deployed)] * len(ids)
+    if traffic is None:
+        return arms
+    versions = [version for version in sharing(head.task, head.deployed) if version in said]
+    shared = [place for place, guess in enumerate(said[champion]) if guess is not None]
+    if len(versions) < 2 or not shared:
+        return arms
+    guesses = [[said[version][place] for version in versions] for place in shared]
+    sure = np.array([[np.nan if guess is None else guess.confidence for guess in row] for row in guesses])
+    given = chances(traffic, versions, sure, floor=head.task.traffic.floor)
+    units = [unit_of(head, ids[place], inputs[place]) for place in shared]
+    draws = np.array([[draw(head.secret, unit, f"arm {version}") for version in versions] for unit, _ in units])
+    limits = [bound(head.deployed, version) for version in versions]
+    for place, (_, unit), row, pick in zip(shared, units, given.tolist(), race(given, draws).tolist(), strict=True):
+        arms[place] = Arm(version=versions[pick], deployed=limits[pick], propensity=row[pick], unit=unit)
+    return arms
+
+
+def unit_of(head: Head, case_id: str, inputs: Mapping[str, object]) -> tuple[str, bytes | None]:
+    """What a case is drawn for: itself, or the unit that it belongs to, with that one's keyed hash."""
+    column = head.task.traffic.unit
+    value = None if column is None else inputs.get(column)
+    if value is None:
+        return case_id, None
+    return str(value), hmac.digest(head.secret, b"unit\0" + str(value).encode(), "sha256")
+
+
 def route_all(
     head: Head,
     ids: Sequence[str],
     inputs: Sequence[Mapping[str, object]],
+    arms: Sequence[Arm],
     guesses: Sequence[Prediction | None],
     now: int,
 ) -> list[Route]:
@@ -145,7 +193,7 @@ def route_all(
     outside, ruled = head.outside(inputs, now), head.ruled(inputs)
     allow, rules_fill = head.allow, head.task.review.per_day == 0
     routes = []
-    for case_id, guess, against, rule in zip(ids, guesses, outside, ruled, strict=True):
+    for case_id, arm, guess, against, rule in zip(ids, arms, guesses, outside, ruled, strict=True):
         facts = Facts(
             answer=None if guess is None else guess.prediction,
             confidence=0.0 if guess is None else guess.confidence,
@@ -157,7 +205,7 @@ def route_all(
             audit_draw=draw(head.secret, case_id, "audit"),
             blind_draw=draw(head.secret, case_id, "blind"),
         )
-        routes.append(route(head.deployed, facts))
+        routes.append(route(arm.deployed, facts))
     return routes
 
 
@@ -165,8 +213,9 @@ def new_case(
     head: Head,
     case_id: str,
     inputs: Mapping[str, object],
+    arm: Arm,
     guess: Prediction | None,
-    beside: tuple[NewPrediction, ...],
+    predictions: tuple[NewPrediction, ...],
     way: Route,
     now: int,
 ) -> NewCase:
@@ -181,7 +230,9 @@ def new_case(
         subject=head.subject_of(inputs),
         revision=head.deployed.revision,
         level=head.deployed.level,
-        version=None if guess is None else head.deployed.champion,
+        version=None if guess is None else arm.version,
+        arm_propensity=arm.propensity,
+        unit=arm.unit,
         reasons=way.reasons,
         review_kind=way.review_kind,
         review_propensity=way.review_propensity,
@@ -190,7 +241,7 @@ def new_case(
         decided_by=way.decided_by,
         confidence=None if guess is None else guess.confidence,
         strangeness=None if guess is None else guess.strangeness,
-        predictions=beside if guess is None else (told(head.deployed.champion, "champion", guess), *beside),
+        predictions=predictions,
         due_at=now + duration(head.task.review.answer_within),
         wanted=head.task.review.wanted,
     )
@@ -205,6 +256,7 @@ def told(version: str, role: str, guess: Prediction) -> NewPrediction:
         role=role,
         prediction=as_text(guess.prediction),
         confidence=guess.confidence,
+        strangeness=guess.strangeness,
         scores=array("f", scores).tobytes(),
     )
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from understudy.autonomy.challengers import Rival, pair_plan, turn_of
-from understudy.autonomy.promise import FOR_EPOCHS, epoch_share, gate_plan
+from understudy.autonomy.promise import gate_delta, gate_plan
 from understudy.core.nouns import Deployment
 from understudy.evidence.gate import GatePlan, GateState, certified, fold_gate, how_far
 from understudy.evidence.pairs import PairPlan, PairState, fold_pairs, lead, open_pairs
@@ -64,7 +64,7 @@ def rival_plans(connection: sa.Connection, head: Head, deployed: Deployment, ver
     if known is not None:
         return known
     turn = turn_of(read_deployments(connection, head.number), version, deployed.epoch)
-    share = FOR_EPOCHS * (1 - head.task.autonomy.confidence) * epoch_share(deployed.epoch + 1 + turn.place)
+    share = gate_delta(head.task, deployed.epoch + 1 + turn.place)
     plans = RivalPlans(
         gate=gate_plan(head.task, read_history(connection, head, deployed, version), share),
         pairs=pair_plan(head.task, turn),

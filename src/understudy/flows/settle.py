@@ -13,7 +13,7 @@ from understudy.autonomy.router import EVERY_ANSWER
 from understudy.autonomy.truth import Past, Today, Truth, by_today, known_truth, loss, loss_today
 from understudy.autonomy.verdict import drawn
 from understudy.core.nouns import Decider, Deployment, Level
-from understudy.core.task import duration
+from understudy.core.task import Task, duration
 from understudy.flows.answers import verdict_of
 from understudy.flows.head import Head
 from understudy.store.casebook import CaseRecord
@@ -41,8 +41,8 @@ SETTLED = "settled"
 TODAY = "today"
 """The version, in the ledger, of what decides today: rules or people, where nothing of the model is shown to them."""
 
-BARRED = frozenset({"strange", "mandate_limit", "mandate_never", "mandate_expired", "answer_not_allowed"})
-"""Reasons for which a case would not be automated, however sure the model is."""
+BARRED = frozenset({"mandate_limit", "mandate_never", "mandate_expired"})
+"""Reasons for which a case would not be automated, whatever a version says of it."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +194,17 @@ def entry(head: Head, deployed: Deployment, case: CaseRecord, guess: Guess, trut
         loss=loss(head.task, guess.prediction, truth),
         propensity=truth.propensity,
         confidence=guess.confidence,
-        strangeness=1.0 if case.strangeness is None else case.strangeness,
+        strangeness=guess.strangeness,
         side=EVERY_ANSWER if head.task.decision.kind == "regression" else guess.prediction,
-        eligible=(case.strangeness or 0.0) <= deployed.strange_limit and BARRED.isdisjoint(case.reasons),
+        eligible=may_be_given(head.task, deployed, guess) and BARRED.isdisjoint(case.reasons),
         automated=champion and case.decided_by is Decider.MODEL,
         revision=case.revision,
         epoch=deployed.epoch,
         at=0,
     )
+
+
+def may_be_given(task: Task, deployed: Deployment, guess: Guess) -> bool:
+    """Whether a version might give its answer by itself: the case is not strange to it, and the mandate allows it."""
+    allow = task.mandate.allow
+    return guess.strangeness <= deployed.strange_limit and (not allow or guess.prediction in allow)

@@ -23,6 +23,7 @@ class NewPrediction(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     prediction: str
     confidence: float
+    strangeness: float
     scores: bytes
 
 
@@ -39,15 +40,21 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
         The key of the digest, and the canonical inputs; both can be erased.
     subject : bytes, optional
         Keyed hash of the person whom it is about.
-    revision, level, version
+    revision, level
         The deployment under which it was decided.
+    version : str, optional
+        The one that it was given to, if it predicted.
+    arm_propensity : float
+        The probability with which it was given to that one.
+    unit : bytes, optional
+        Keyed hash of what it was drawn for, where cases of one unit go to one version.
     reasons : tuple of str
     review_kind, review_propensity, blind
         Who looks at it; see `Route`.
     decision, decided_by : optional
         What was decided at once, if anything was.
     confidence, strangeness : float, optional
-        The champion's.
+        Of the version that it was given to.
     predictions : tuple of NewPrediction
     due_at, wanted : int
         For cases that go to people: when the answer is due, and how many must agree.
@@ -62,6 +69,8 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     level: Level
     version: str | None
+    arm_propensity: float
+    unit: bytes | None
     reasons: tuple[str, ...]
     review_kind: str
     review_propensity: float
@@ -76,7 +85,7 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scores(self) -> bytes | None:
-        """The champion's scores."""
+        """The scores of the version that it was given to."""
         return next((guess.scores for guess in self.predictions if guess.version == self.version), None)
 
     @property
@@ -95,6 +104,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     level: Level
     version: str | None
+    arm_propensity: float
     reasons: tuple[str, ...]
     review_kind: str
     review_propensity: float
@@ -125,7 +135,7 @@ def append_cases(connection: sa.Connection, task: int, new: Sequence[NewCase]) -
     insert_rows(connection, cases, [case_row(task, seq, case) for seq, case in numbered])
     insert_rows(connection, inputs, [(seq, case.salt, case.body, None) for seq, case in numbered])
     guesses = [
-        (seq, guess.version, guess.role, guess.prediction, guess.confidence, guess.scores)
+        (seq, guess.version, guess.role, guess.prediction, guess.confidence, guess.strangeness, guess.scores)
         for seq, case in numbered
         for guess in case.predictions
     ]
@@ -148,6 +158,8 @@ def case_row(task: int, seq: int, case: NewCase) -> tuple[Any, ...]:
         case.revision,
         case.level.value,
         case.version,
+        case.arm_propensity,
+        case.unit,
         " ".join(case.reasons),
         case.review_kind,
         case.review_propensity,
@@ -199,17 +211,17 @@ def get_case(connection: sa.Connection, task: int, seq: int) -> CaseRecord:
     return as_record(row, read_reviews(connection, [seq]).get(seq, ()))
 
 
-_champion = sa.and_(predictions.c.seq == cases.c.seq, predictions.c.version == cases.c.version)
+_answering = sa.and_(predictions.c.seq == cases.c.seq, predictions.c.version == cases.c.version)
 CASES = (
     sa.select(
-        *(column for column in cases.c if column.name not in ("task", "subject")),
+        *(column for column in cases.c if column.name not in ("task", "subject", "unit")),
         inputs.c.salt,
         inputs.c.body,
         predictions.c.prediction,
         predictions.c.scores,
     )
     .join(inputs, inputs.c.seq == cases.c.seq)
-    .outerjoin(predictions, _champion)
+    .outerjoin(predictions, _answering)
 )
 
 

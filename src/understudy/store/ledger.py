@@ -109,19 +109,20 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     prediction: str
     confidence: float
+    strangeness: float
 
 
 def guesses(connection: sa.Connection, seqs: Sequence[int]) -> dict[int, tuple[Guess, ...]]:
     """What versions thought of some cases; the champion first."""
     found: dict[int, list[Guess]] = {}
-    columns = (predictions.c.seq, predictions.c.version, predictions.c.role, predictions.c.prediction)
+    columns = [predictions.c[name] for name in ("seq", *Guess.__struct_fields__)]
     for start in range(0, len(seqs), MOST_NAMES):
-        query = sa.select(*columns, predictions.c.confidence).where(
-            predictions.c.seq.in_(seqs[start : start + MOST_NAMES])
-        )
-        for row in connection.execute(query.order_by(predictions.c.seq, predictions.c.role, predictions.c.version)):
-            guess = Guess(version=row.version, role=row.role, prediction=row.prediction, confidence=row.confidence)
-            found.setdefault(row.seq, []).append(guess)
+        query = sa.select(*columns).where(predictions.c.seq.in_(seqs[start : start + MOST_NAMES]))
+        for row in connection.execute(
+            query.order_by(predictions.c.seq, predictions.c.role.desc(), predictions.c.version)
+        ):
+            plain = {str(key): value for key, value in row._mapping.items() if key != "seq"}
+            found.setdefault(row.seq, []).append(Guess(**plain))
     return {seq: tuple(given) for seq, given in found.items()}
 
 

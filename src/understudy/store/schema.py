@@ -114,6 +114,8 @@ cases = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("level", sa.String(16), nullable=False),
     sa.Column("version", sa.String(64)),
+    sa.Column("arm_propensity", sa.Float, nullable=False),
+    sa.Column("unit", sa.LargeBinary(32)),
     sa.Column("reasons", sa.Text, nullable=False),
     sa.Column("review_kind", sa.String(16), nullable=False),
     sa.Column("review_propensity", sa.Float, nullable=False),
@@ -144,6 +146,7 @@ predictions = sa.Table(
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("prediction", sa.Text, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("strangeness", sa.Float, nullable=False),
     sa.Column("scores", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

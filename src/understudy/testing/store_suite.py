@@ -90,6 +90,8 @@ def bare_case(name: str, *, revision: int = 0) -> NewCase:
         revision=revision,
         level=Level.HUMAN,
         version=None,
+        arm_propensity=1.0,
+        unit=None,
         reasons=(),
         review_kind="none",
         review_propensity=0.0,
@@ -114,6 +116,8 @@ FULL_CASE = NewCase(
     revision=3,
     level=Level.PARTIAL,
     version="v1",
+    arm_propensity=1 - 1 / 3,
+    unit=b"\xff\x00" * 16,
     reasons=("UNSURE", "BLIND"),
     review_kind="decide",
     review_propensity=1 / 3,
@@ -123,8 +127,12 @@ FULL_CASE = NewCase(
     confidence=0.1 + 0.2,
     strangeness=5e-324,
     predictions=(
-        NewPrediction(version="v1", role="champion", prediction="yes", confidence=2 / 3, scores=b"\x00\xffab"),
-        NewPrediction(version="v2", role="challenger", prediction="no", confidence=1.0, scores=b"\x00" * 8),
+        NewPrediction(
+            version="v1", role="champion", prediction="yes", confidence=2 / 3, strangeness=0.1, scores=b"\x00\xffab"
+        ),
+        NewPrediction(
+            version="v2", role="challenger", prediction="no", confidence=1.0, strangeness=1 / 7, scores=b"\x00" * 8
+        ),
     ),
     due_at=NOW + 86_400_000_000,
     wanted=2,
@@ -424,15 +432,15 @@ class StoreSuite:
             assert found is not None
             told = set(CaseRecord.__struct_fields__) - {"seq", "prediction"}
             assert {name: getattr(found, name) for name in told} == {name: getattr(case, name) for name in told}
-            champion = [guess.prediction for guess in case.predictions if guess.version == case.version]
-            assert [found.prediction] == (champion or [None])
+            answering = [guess.prediction for guess in case.predictions if guess.version == case.version]
+            assert found.prediction == next(iter(answering), None)
             assert get_case(connection, number, found.seq) == found
             of_case = predictions.c.seq == found.seq
             guesses = connection.execute(sa.select(predictions).where(of_case).order_by(predictions.c.version))
             columns = [msgspec.structs.asdict(guess) for guess in case.predictions]
             assert [dict(row._mapping) for row in guesses] == [{"seq": found.seq, **guess} for guess in columns]
-            subject = sa.select(cases.c.subject).where(cases.c.seq == found.seq)
-            assert connection.execute(subject).scalar_one() == case.subject
+            hashes = sa.select(cases.c.subject, cases.c.unit).where(cases.c.seq == found.seq)
+            assert tuple(connection.execute(hashes).one()) == (case.subject, case.unit)
 
     def test_cases_of_a_call_are_numbered_in_its_order(self, store: Store) -> None:
         number = saved(store)
