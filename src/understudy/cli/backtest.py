@@ -29,6 +29,7 @@ from understudy.cli.run import Watcher, told_of
 from understudy.cli.show import console, errors, number, plain_table, show_json
 from understudy.core.nouns import Level
 from understudy.evaluation.rehearsal import Backtest, conclusion, distance_text, folded_moves, per_hundred
+from understudy.evaluation.retrospect import VERDICTS, Retrospect, aside_text, headers, rows
 from understudy.flows.backtest import Rehearsal
 from understudy.flows.backtest import backtest as backtest_flow
 from understudy.models.search import Budget
@@ -165,6 +166,8 @@ def show_backtest(result: Backtest) -> None:
         before = f"{down.before.wrong:,} of {down.before.cases:,} answers were wrong since the step up"
         console.print(f"It stepped down on {down.when}: {before}; the promise allows {number(down.allowed)}.")
     console.print(f"\n{escape(conclusion(result))}", soft_wrap=True)
+    if result.retrospect is not None:
+        show_retrospect(result.retrospect)
     took = f"{result.seconds['training']:,.0f} s to train, {result.seconds['rehearsal']:,.0f} s to rehearse"
     console.print(f"\nReport → {result.report}  ({took})", soft_wrap=True)
 
@@ -193,3 +196,23 @@ def show_months(result: Backtest) -> None:
             month.label, f"{month.cases:,}", f"{given.cases:,}", f"{month.share:.1%}", f"{given.wrong:,}", error
         )
     console.print(table)
+
+
+def show_retrospect(found: Retrospect) -> None:
+    """What decided then beside the model, and what that justifies."""
+    cases = f"{found.cases:,} cases that came after those it learned from"
+    console.print(f"\n[bold]From history, not live[/bold]  {cases}", soft_wrap=True)
+    if aside := aside_text(found):
+        console.print(f"[dim]{aside}[/dim]", soft_wrap=True)
+    titles = headers(found)
+    table = plain_table(*titles, right=titles[1:])
+    for row in rows(found):
+        table.add_row(escape(row.name), row.achieved, row.interval, row.lead)
+    console.print(table)
+    for side in found.sides:
+        if side.error is None:
+            unsaid = f"would have been its answer in {side.cases:,} cases: nothing is said of them"
+            console.print(f"{escape(repr(side.answer))} {unsaid}.", soft_wrap=True)
+    console.print(f"\n[bold]{VERDICTS[found.level]}[/bold]", soft_wrap=True)
+    for reason in (*found.reasons, found.never, *found.notes):
+        console.print(escape(reason), soft_wrap=True)

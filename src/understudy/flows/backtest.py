@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +21,22 @@ import msgspec
 from understudy.core.errors import InputError
 from understudy.core.nouns import Level
 from understudy.core.task import Task
-from understudy.data.answers import answer_texts
+from understudy.core.task_text import task_toml
+from understudy.data.judgements import judgement_columns, judgements, one_row_per_case
 from understudy.evaluation.rehearsal import Backtest, Errors, Work, step_downs, thinned, worst_month
+from understudy.evaluation.retrospect import Retrospect
 from understudy.flows.dataset import assemble
 from understudy.flows.golive import Occasion, RunResult, Step, Tell, go_live, parquet
 from understudy.flows.head import Library
 from understudy.flows.propose import Told
-from understudy.flows.rehearsal_data import History, as_history, due_times, first_rows, numbers
+from understudy.flows.rehearsal_data import (
+    History,
+    as_history,
+    as_rehearsed,
+    due_times,
+    first_rows,
+    hiding_answers,
+)
 from understudy.flows.rehearsal_people import A_DAY, People
 from understudy.flows.rehearsal_stage import (
     REHEARSAL,
@@ -41,6 +50,7 @@ from understudy.flows.rehearsal_stage import (
     rehearse,
     set_stage,
 )
+from understudy.flows.retrospect import look_back
 from understudy.flows.run import contract_step, ignore, search_step, settle_task, task_name
 from understudy.flows.train import as_candidate, find_model
 from understudy.flows.workspace import Workspace, open_workspace, read_settings
@@ -136,22 +146,63 @@ def backtest(
     name = name or task_name(table.name)
     clock = DataClock()
     with private_workspace(Path(workspace), name, clock) as work:
-        began = clock.elapsed()
-        task = settle(work, table, name, target, plan, told)
-        history = as_history(table.frame, task, start=plan.start, days=plan.days, seed=plan.seed)
-        due = due_times(history, plan.delay)
-        clock.at = int(history.at[history.first])
-        trained = train(work, task, history, Path(source).name, plan, tell=tell, tell_trial=tell_trial)
-        ready = clock.elapsed()
-        people = make_people(task, history, plan)
-        stage = set_stage(Library(work), name, clock, people, history, due, budget=plan.budget, seed=plan.seed)
-        rehearse(stage, plan.delay, progress)
-        seconds = {"training": round(ready - began, 2), "rehearsal": round(clock.elapsed() - ready, 2)}
-        result = sum_up(task, history, stage, trained, plan, seconds)
+        task, history = settle(work, table, name, target, plan, told)
+        played = play_through(work, clock, task, history, plan, tell=tell, tell_trial=tell_trial, progress=progress)
+        result = sum_up(played, plan)
     place = Path(workspace).resolve() / "reports" / f"{name}-backtest.html"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(render_timeline(result), encoding="utf-8")
     return msgspec.structs.replace(result, report=os.fspath(place))
+
+
+@dataclass(frozen=True)
+class Played:
+    """A rehearsal after its last case.
+
+    Attributes
+    ----------
+    task : Task
+        As it was rehearsed.
+    history : History
+    trained : RunResult
+        The first version.
+    retrospect : Retrospect, optional
+        What history says of it; None where the task does not say what decided then.
+    stage : Stage
+    seconds : dict of float
+        For `training` and for the `rehearsal`.
+    """
+
+    task: Task
+    history: History
+    trained: RunResult
+    retrospect: Retrospect | None
+    stage: Stage
+    seconds: dict[str, float]
+
+
+def play_through(
+    work: Workspace,
+    clock: DataClock,
+    task: Task,
+    history: History,
+    plan: Rehearsal,
+    *,
+    tell: Tell = ignore,
+    tell_trial: object = ignore,
+    progress: Progress = quiet,
+) -> Played:
+    """Train the first version, hold it against what decided then, and let the cases come."""
+    began, clock.at = clock.elapsed(), int(history.at[history.first])
+    due = due_times(history, plan.delay)
+    trained = train(work, task, history, plan, tell=tell, tell_trial=tell_trial)
+    ready = clock.elapsed()
+    retrospect = look_back(work, task, history, trained)
+    people = make_people(task, history, plan)
+    stage = set_stage(Library(work), task.name, clock, people, history, due, budget=plan.budget, seed=plan.seed)
+    rehearse(stage, plan.delay, progress)
+    seconds = {"training": round(ready - began, 2), "rehearsal": round(clock.elapsed() - ready, 2)}
+    return Played(task, history, trained, retrospect, stage, seconds)
 
 
 @contextmanager
@@ -175,21 +226,33 @@ def private_workspace(real: Path, name: str, clock: DataClock) -> Iterator[Works
         shutil.rmtree(place, ignore_errors=True)
 
 
-def settle(work: Workspace, table: Table, name: str, target: str | None, plan: Rehearsal, told: Told) -> Task:
-    """The task of the copied file, or one that is proposed; known to the private store, its draws fixed by the seed."""
+def settle(
+    work: Workspace, table: Table, name: str, target: str | None, plan: Rehearsal, told: Told
+) -> tuple[Task, History]:
+    """The task of the copied file, or one that is proposed, and the rows in the order in which they happened.
+
+    The private store knows the task as it can be rehearsed, its draws fixed by the seed.
+    """
+    proposal = table
     if target is not None and not work.task_file(name).is_file():
-        known = first_rows(table.frame, target, told.get("time"), start=plan.start, seed=plan.seed)
-        table = replace(table, frame=known)
-    task = settle_task(work, table, name=name, target=target, told=told)
+        known = first_rows(table.frame, target, told, start=plan.start, seed=plan.seed)
+        proposal = replace(table, frame=known)
+    asked = settle_task(work, proposal, name=name, target=target, told=told)
+    frame, task, notes = one_row_per_case(table.frame, asked)
+    task = as_rehearsed(task, frame)
+    if task != asked:
+        work.task_file(name).write_text(task_toml(task), encoding="utf-8")
     secret = hashlib.sha256(f"rehearsal {plan.seed}".encode()).digest()
-    body = work.task_file(name).read_bytes()
     with work.store.writing() as connection:
-        save_task(connection, name, body, secret=secret, actor=REHEARSAL, at=work.clock.now())
-    return task
+        save_task(
+            connection, name, work.task_file(name).read_bytes(), secret=secret, actor=REHEARSAL, at=work.clock.now()
+        )
+    history = as_history(frame, task, start=plan.start, days=plan.days, seed=plan.seed)
+    return task, replace(history, notes=(*notes, *history.notes))
 
 
 def train(
-    work: Workspace, task: Task, history: History, source: str, plan: Rehearsal, *, tell: Tell, tell_trial: object
+    work: Workspace, task: Task, history: History, plan: Rehearsal, *, tell: Tell, tell_trial: object
 ) -> RunResult:
     """The first version, as `run` makes it, from the rows that are known at the start."""
     frame = history.frame.head(history.first)
@@ -209,7 +272,7 @@ def train(
     trained = find_model(data, task, parts, race)
     tell(search_step(trained.found.best, len(trained.found.trials)))
     occasion = Occasion(
-        source=source,
+        source="the rows known at the start",
         snapshot=work.artifacts.put(parquet(data.source)),
         rows_read=frame.height,
         rejected="",
@@ -224,20 +287,32 @@ def train(
 def make_people(task: Task, history: History, plan: Rehearsal) -> People:
     """Who reviews, how much, and what they say: what is right, or what people decided at the time."""
     per_day = task.review.per_day if plan.reviewers is None else plan.reviewers * A_DAY
-    rest: list[str | float | None] = [*history.truths[history.first :]]
-    if task.today.column is not None:
-        column = history.frame[task.today.column][history.first :]
-        rest = [*(answer_texts(column).to_list() if task.decision.kind == "classification" else numbers(column))]
-    answers: Mapping[str, str | float] = {
-        name: said for name, said in zip(case_ids(history), rest, strict=True) if said is not None
-    }
-    return People(per_day=per_day, error=0.0 if task.today.column else plan.reviewer_error, answers=answers)
+    names, rest = case_ids(history), history.frame[history.first :]
+    if not judgement_columns(task.today, rest.columns):
+        told = zip(names, history.truths[history.first :], strict=True)
+        hiding = hiding_answers(task)
+        hidden = hiding if len(hiding) == 1 else ()
+        found = {name: hidden if truth is None else (truth,) for name, truth in told}
+        return People(per_day=per_day, error=plan.reviewer_error, answers=found)
+    given = judgements(rest, task.today, task.decision.kind)
+    rows = ([said for said in row if said is not None] for row in given.iter_rows())
+    return People(per_day=per_day, error=0.0, answers=dict(zip(names, in_turn(rows), strict=True)))
 
 
-def sum_up(
-    task: Task, history: History, stage: Stage, trained: RunResult, plan: Rehearsal, seconds: dict[str, float]
-) -> Backtest:
+def in_turn(rows: Iterable[Sequence[str | float]]) -> Iterator[Sequence[str | float]]:
+    """What people said of each case, another one of them first each time, so that every reviewer is all of them.
+
+    >>> list(in_turn([["a", "b"], ["a", "b"]]))
+    [['a', 'b'], ['b', 'a']]
+    """
+    for place, row in enumerate(rows):
+        start = place % len(row) if row else 0
+        yield [*row[start:], *row[:start]]
+
+
+def sum_up(played: Played, plan: Rehearsal) -> Backtest:
     """What it came to."""
+    task, history, trained, stage = played.task, played.history, played.trained, played.stage
     record = as_record(stage, task)
     months, overall = record.months(), record.tally(record.automated)
     standing, people, settings = stage.standing, stage.people, task.autonomy
@@ -287,7 +362,8 @@ def sum_up(
         uncertified={side: far for side, far in distances.items() if side not in certified},
         course=thinned(stage.course),
         owner=task.mandate.owner,
-        seconds=seconds,
+        retrospect=played.retrospect,
+        seconds=played.seconds,
     )
 
 
@@ -300,7 +376,8 @@ TRUTHS = {
 
 def assumptions(task: Task, people: People, plan: Rehearsal) -> list[str]:
     """What was assumed of people, of the truth, and of approval."""
-    say = f"as {task.today.column} has it" if task.today.column else f"wrong in {100 * people.error:g} of 100"
+    past = task.today.column is not None or bool(task.today.columns)
+    say = "as people decided then" if past else f"wrong in {100 * people.error:g} of 100"
     found = [f"People could answer {people.per_day:,} cases a day, {say}."]
     if task.truth.source == "outcome":
         unit = " further cases" if plan.delay.isdecimal() else ""

@@ -9,8 +9,8 @@ import polars as pl
 
 from understudy.core.errors import DataError
 from understudy.core.task import Rule, Task
-from understudy.data.answers import answer_texts
 from understudy.data.expressions import evaluate
+from understudy.data.judgements import judgements, one_each
 from understudy.data.values import as_numbers
 from understudy.flows.dataset import Dataset
 from understudy.models.calibrate import apply_head, fit_probability_head
@@ -42,8 +42,10 @@ def today_scores(data: Dataset, task: Task, *, train: np.ndarray, rows: np.ndarr
     if today.rules:
         answers = rule_answers(data.source[rows], today.rules)
         return hard_scores(data, answers, train, "today's rules")
-    if today.column is not None:
-        return hard_scores(data, answer_texts(data.source[rows, today.column]), train, f"today's {today.column}")
+    if today.column is not None or today.columns:
+        given = judgements(data.source[rows], today, task.decision.kind)
+        name = f"today's {given.columns[0]}" if given.width == 1 else "one of today's people"
+        return hard_scores(data, one_each(given), train, name)
     if today.score is not None:
         return TodayScores(score_scores(data, today.score, train, rows), f"today's {today.score}", False)
     y, k = data.answers.y[train], len(data.answers.labels)

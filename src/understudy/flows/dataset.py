@@ -13,6 +13,7 @@ from understudy.core.task import Task
 from understudy.data.answers import Answers, read_answers, target_answers
 from understudy.data.contract import Contract, infer_contract
 from understudy.data.expressions import columns_of, evaluate
+from understudy.data.judgements import judgement_columns
 from understudy.data.profile import Leak, suspected_leaks
 from understudy.data.reading import read_frame
 from understudy.data.split import Split, split
@@ -123,7 +124,7 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
         ((task.decision.id,), "the case's id"),
         ((task.decision.split_group,), "the group that must not be split"),
         ((task.decision.subject,), "the person whom the case is about"),
-        ((task.today.column,), "today's decision"),
+        (judgement_columns(task.today, columns), "today's decision"),
         ((task.today.score,), "today's score"),
     ]
     for names, reason in named:

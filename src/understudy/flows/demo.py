@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,11 +86,12 @@ def read_scenes(library: Library, source: Path) -> list[Scene]:
         raise DataError(f"{NAME} has no version that can answer.", hint="Train one with: understudy run")
     history = as_history(read_table(source).frame, head.task, start=winter_share(source), days=365.0, seed=0)
     frame = history.frame[history.first :]
-    truths: Sequence[str | float] = history.truths[history.first :]
+    truths = history.truths[history.first :]
     rows = live_inputs(frame, head.task, head.reader.contract).iter_rows(named=True)
     return [
         Scene(id=f"flight-{place}", month=str(month), inputs=row, truth=truth)
         for place, (month, row, truth) in enumerate(zip(frame["month"], rows, truths, strict=True), start=1)
+        if truth is not None
     ]
 
 

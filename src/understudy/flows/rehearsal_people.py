@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from understudy.core.draws import draw
@@ -12,6 +12,8 @@ from understudy.flows.review import review_many
 DAY = 86_400_000_000
 A_DAY = 200
 """How many cases one reviewer looks at in a day."""
+
+REVIEWER = "reviewer-"
 
 
 @dataclass
@@ -25,14 +27,15 @@ class People:
     error : float
         The share of their answers that are wrong, where `answers` are the truth.
     answers : mapping
-        What is right, or what people decided, by case; a case that is not there has no answer that the task knows.
+        What is right, or what people decided, by case. Where several people decided, each reviewer says what another
+        one of them did. A case that is not there has no answer that the task knows.
     reviews, audits : int
         What they have done.
     """
 
     per_day: int
     error: float
-    answers: Mapping[str, str | float]
+    answers: Mapping[str, Sequence[str | float]]
     reviews: int = 0
     audits: int = 0
     _left: float = field(default=0.0, repr=False)
@@ -44,16 +47,18 @@ class People:
         self._left = able - most
         if most == 0:
             return
-        users = [f"reviewer-{number}" for number in range(1, head.task.review.wanted + 4)]
+        users = [f"{REVIEWER}{number}" for number in range(1, head.task.review.wanted + 4)]
         kinds = review_many(head, users, lambda user, case: self.say(head, user, case), most=most)
         self.reviews += len(kinds)
         self.audits += kinds.count("audit")
 
     def say(self, head: Head, user: str, case_id: str) -> str | float | None:
         """What a reviewer says of a case: the same whenever he is asked."""
-        right = self.answers.get(case_id)
-        if right is None or (head.labels and right not in head.labels):
+        known = self.answers.get(case_id, ())
+        turn = int(user.removeprefix(REVIEWER)) - 1 if len(known) > 1 else 0
+        if turn >= len(known) or (head.labels and known[turn] not in head.labels):
             return None
+        right = known[turn]
         if draw(head.secret, case_id, f"{user} errs") >= self.error:
             return right
         if isinstance(right, float):

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from understudy.autonomy.proposal import Standing
+from understudy.autonomy.standing import Standing
 from understudy.autonomy.truth import Truth, loss
 from understudy.core.errors import UnderstudyError
 from understudy.core.nouns import Decider, Deployment, Event, Level
@@ -68,6 +68,7 @@ class Stage:
     ids : list of str
     inputs : pl.DataFrame
     truths : sequence of str or float
+        None where what people decided hides the outcome, so that nobody knows it.
     at, due : ndarray of int64
         When each case comes, and when its truth is known.
     budget, seed : Budget, int
@@ -86,7 +87,7 @@ class Stage:
     people: People
     ids: list[str]
     inputs: pl.DataFrame
-    truths: Sequence[str | float]
+    truths: Sequence[str | float | None]
     at: np.ndarray
     due: np.ndarray
     calendar: bool
@@ -204,8 +205,10 @@ def tell_truths(stage: Stage, head: Head, step: Step) -> None:
     hidden = hides(head, [stage.ids[place] for place in able if place < step.last])
     ready = [place for place in able if place < step.last and hidden.get(stage.ids[place], False) is False]
     stage._waits = [place for place in able if place >= step.last or hidden.get(stage.ids[place], False) is None]
-    if ready:
-        give_outcomes(head, REHEARSAL, [Outcome(id=stage.ids[place], outcome=stage.truths[place]) for place in ready])
+    told = [(stage.ids[place], stage.truths[place]) for place in ready]
+    outcomes = [Outcome(id=name, outcome=truth) for name, truth in told if truth is not None]
+    if outcomes:
+        give_outcomes(head, REHEARSAL, outcomes)
 
 
 def hides(head: Head, ids: Sequence[str]) -> dict[str, bool | None]:
@@ -264,11 +267,12 @@ def note_point(stage: Stage, head: Head, step: Step) -> None:
     )
 
 
-def worth(task: Task, said: str | float | None, truth: str | float) -> float:
-    """What an answer of the model was worth: its loss, as the ledger counts it."""
+def worth(task: Task, said: str | float | None, truth: str | float | None) -> float:
+    """What an answer of the model was worth: its loss, as the ledger counts it; an unknown truth is a mistake."""
     if said is None:
         return 0.0
-    return loss(task, as_text(said), Truth(source="outcome", label=as_text(truth), propensity=1.0)) or 0.0
+    label = None if truth is None else as_text(truth)
+    return loss(task, as_text(said), Truth(source="outcome", label=label, propensity=1.0)) or 0.0
 
 
 def as_record(stage: Stage, task: Task) -> Record:

@@ -285,6 +285,6 @@ def snapshot(old: Lived, cases: Sequence[LabelledCase]) -> pl.DataFrame:
 def as_comparable(task: Task, told: Sequence[str]) -> Task:
     """The task without what decides today where live cases do not tell it: a column, a score, or rules over others."""
     today = task.today
-    needed = {name for name in (today.column, today.score) if name is not None}
+    needed = {name for name in (today.column, *today.columns, today.score) if name is not None}
     needed.update(name for rule in today.rules for name in columns_of(rule.when, told))
     return task if needed <= set(told) else msgspec.structs.replace(task, today=Today())

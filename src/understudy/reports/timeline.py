@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import isnan
+from typing import Any
+
 import altair as alt
 from jinja2 import Environment
 from markupsafe import Markup
 
 from understudy.core.nouns import Level
 from understudy.evaluation.rehearsal import DAY, Backtest, Point, conclusion, distance_text, folded_moves, per_hundred
+from understudy.evaluation.retrospect import VERDICTS, Retrospect, Side, achievement, aside_text, headers, hundred, rows
 from understudy.reports.charts import LIMIT, MODEL, OTHER, drawn, percent_axis, values
 from understudy.reports.html import environment
 
@@ -26,9 +30,49 @@ def render_timeline(result: Backtest) -> str:
             ladder=Markup(ladder_chart(result)),  # noqa: S704  our own drawing, its texts are escaped
             errors=Markup(error_chart(result)) if result.automated else None,  # noqa: S704
             people=Markup(people_chart(result)),  # noqa: S704
+            past=None if result.retrospect is None else past_of(result.retrospect),
             far=[(side, far, distance_text(far)) for side, far in result.uncertified.items()],
         )
     )
+
+
+def past_of(found: Retrospect) -> dict[str, Any]:
+    """What the section on past decisions shows."""
+    return {
+        "found": found,
+        "verdict": VERDICTS[found.level],
+        "aside": aside_text(found),
+        "headers": headers(found),
+        "rows": rows(found),
+        "chart": Markup(ways_chart(found)),  # noqa: S704  our own drawing, its texts are escaped
+        "sides": [(side, side_text(side, priced=found.priced)) for side in found.sides],
+    }
+
+
+def side_text(side: Side, *, priced: bool) -> str:
+    """What is known of one answer."""
+    if side.error is None:
+        return "nothing is said: it may not give this answer, or its outcome never shows"
+    shown = achievement(side.error, priced=priced)
+    return f"{hundred(shown.lower)} to {hundred(shown.upper)}"
+
+
+def ways_chart(found: Retrospect) -> str:
+    """What each way achieves, as intervals one below the other."""
+    points = [
+        {"w": way.name, "l": shown.lower, "u": shown.upper, "e": None if isnan(shown.estimate) else shown.estimate}
+        for way, shown in ((way, achievement(way.error, priced=found.priced)) for way in found.ways)
+    ]
+    names = [point["w"] for point in points]
+    y = alt.Y("w:N", title=None, sort=names, axis=alt.Axis(labelLimit=320))
+    colour = alt.condition(alt.datum.w == names[0], alt.value(MODEL), alt.value(OTHER))
+    title = headers(found)[1].replace(" of 100", "")
+    x = alt.X("l:Q", **percent_axis(title, scale=alt.Scale(zero=False)))
+    base = alt.Chart(values(points)).encode(y=y, color=colour)
+    spans = base.mark_rule(strokeWidth=3, opacity=0.6).encode(x=x, x2="u:Q")
+    known = base.transform_filter("isValid(datum.e)").mark_point(filled=True, size=90, opacity=1).encode(x="e:Q")
+    texts = "; ".join(f"{row.name} {row.achieved} ({row.interval})" for row in rows(found))
+    return drawn((spans + known).properties(width=WIDE - 320, height=26 * len(points)), f"{title}: {texts}.")
 
 
 def templates() -> Environment:
