@@ -182,6 +182,29 @@ def test_no_look_that_somebody_chose_changes_what_is_true(
     assert truth(more) == truth(plain)
 
 
+def test_if_it_counted_a_second_look_would_choose_whose_outcome_is_known() -> None:
+    """A refused loan shows no outcome. Paid after all, since somebody chose to look, it would, and with π = 1."""
+    task = replace(TASK, truth=Truth(hides_outcome=("no",)))
+    first, again = Verdict(decision="no", by=Decider.MODEL, at=0), (look(LOOK_BACK, "yes"),)
+    sources = []
+    for counted in (again, drawn(again)):
+        stands = verdict(first, counted, wanted=1, correct=True)
+        assert stands is not None
+        past = Past(
+            review_kind="none",
+            review_propensity=0.1,
+            blind=True,
+            decision=stands.decision,
+            reviews=again,
+            outcome="yes",
+            overdue=True,
+        )
+        truth = known_truth(task, past)
+        assert truth is not None
+        sources.append((truth.source, truth.propensity))
+    assert sources == [("outcome", 1.0), ("nobody", 0.1)]
+
+
 def alarmed_stretches(risks: tuple[float, float], *, runs: int = 250, n: int = 3000) -> list[tuple]:
     """Of runs that alarm: the stretch since the detector's change, looks before it, and the real sum of its losses."""
     rng = np.random.default_rng(4)

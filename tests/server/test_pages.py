@@ -84,7 +84,7 @@ def test_a_sign_in_link_works_once_and_leaves_the_address_bar(visit: Visitor) ->
     expect(visit.page).to_have_url(re.compile(r"/sign-in$"))
     visit.page.get_by_role("button", name="Sign in").click()
     expect(visit.page.get_by_text("What is pay?")).to_be_visible()
-    expect(visit.page.get_by_text("It watches")).to_be_visible()
+    expect(visit.page.get_by_text("It watches", exact=True)).to_be_visible()
     visit.page.get_by_role("button", name="Sign out").click()
     expect(visit.page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert visit.noticed() == []

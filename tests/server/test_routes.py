@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "decision": {"decision": "yes"},
     "outcomes": {"id": "C1", "outcome": "yes"},
     "reviews": {"id": "C2", "decision": "yes"},
+    "lookback/reviews": {},
     "skip": {"id": "C2"},
     "undo": {},
     "level": {"level": "full"},
@@ -49,7 +50,8 @@ def address(route: Route | str) -> str:
 
 def call(client: httpx.Client, route: Route, **more: Any) -> httpx.Response:
     if route.body is not None:
-        more = {"json": GOOD[route.path.rpartition("/")[2]]} | more
+        ends = (route.path.rsplit("/", parts)[1:] for parts in (2, 1))
+        more = {"json": next(GOOD[name] for name in map("/".join, ends) if name in GOOD)} | more
     return client.request(route.method, address(route), **more)
 
 

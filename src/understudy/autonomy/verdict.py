@@ -9,7 +9,10 @@ import msgspec
 
 from understudy.core.nouns import Decider, Review
 
-PEOPLE = ("decide", "audit")
+LOOK_BACK = "lookback"
+"""The kind of a review that somebody asked for after a step down: it may correct a decision, and never counts."""
+
+PEOPLE = ("decide", "audit", LOOK_BACK)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,3 +71,8 @@ def majority(given: Sequence[Review], wanted: int) -> Verdict | None:
     if 2 * votes <= len(given):
         return None
     return Verdict(decision=value, by=Decider.PERSON, at=max(review.at for review in given))
+
+
+def drawn(reviews: Sequence[Review]) -> tuple[Review, ...]:
+    """The reviews without those that somebody asked for afterwards: what counts may not depend on such a choice."""
+    return tuple(review for review in reviews if review.kind != LOOK_BACK)

@@ -64,6 +64,8 @@ def show_task(one: TaskStatus) -> None:
     table.add_column(overflow="fold")
     table.add_row("question", Text(one.question))
     table.add_row("level", f"{one.level.value}: {one.on_screen}{paused}")
+    for place, told in enumerate(one.sentence):
+        table.add_row("" if place else "in short", Text(told))
     table.add_row("champion", one.champion[:12] or "none")
     table.add_row("thresholds", Text(threshold_words(one.thresholds)))
     table.add_row("promise", promise_words(one.max_error, one.confidence))

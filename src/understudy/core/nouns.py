@@ -139,8 +139,9 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seq, case_seq : int
     user : str
-    kind : {"decide", "audit", "caller", "rule"}
-        Whether a reviewer decided it, audited it, the caller's own people decided it, or the rules of today did.
+    kind : {"decide", "audit", "lookback", "caller", "rule"}
+        Whether a reviewer decided it, audited it or looked at it once more after a step down, the caller's own people
+        decided it, or the rules of today did.
     action : {"decide", "skip", "undo"}
     value : str, optional
         The answer that was given.

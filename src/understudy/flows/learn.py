@@ -29,6 +29,7 @@ from understudy.flows.rivals import Duel, compare, replay_rival
 from understudy.flows.settle import settle
 from understudy.flows.standing import make_standing
 from understudy.flows.today import compare_today, replay_today
+from understudy.flows.traffic import share_traffic
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import automated_per_year
 from understudy.store.database import lock_task
@@ -108,6 +109,7 @@ def learn(library: Library, name: str, *, may: Callable[[sa.Connection], bool] =
         standing = stand(connection, head, deployed, settled.corrected_from, now)
         standing = replace(standing, suspicions=suspected(connection, head.number, deployed.champion))
         rivals = compare(connection, head, deployed, settled.corrected_from, now)
+        deployed = share_traffic(connection, head, deployed, rivals, settled.corrected_from, now, actor=STEWARD)
         made, proposed = make_moves(connection, head, deployed, standing, rivals, now)
         open_lookback(connection, head.task, head.number, actor=STEWARD, now=now)
         due = retrain_reason(connection, head, now)

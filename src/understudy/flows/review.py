@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from understudy.autonomy.verdict import majority, standing
+from understudy.autonomy.verdict import LOOK_BACK, PEOPLE, majority, standing
 from understudy.core.errors import ConflictError, ErasedError, InputError, NotFoundError
 from understudy.core.nouns import Level, Review
 from understudy.core.task import duration
@@ -31,6 +31,7 @@ from understudy.store.casebook import (
 from understudy.store.database import insert_many, take_numbers
 from understudy.store.ledger import cases_by_number
 from understudy.store.queue import (
+    LOOK_BACK_PRIORITY,
     PLACE,
     Place,
     add_place,
@@ -49,6 +50,8 @@ CLAIM = 10 * 60_000_000
 
 UNDO_WITHIN = 15 * 60_000_000
 """How long a reviewer can take an answer back, in microseconds; longer where the task releases answers later."""
+
+PRIORITIES = {"decide": DECIDE_PRIORITY, "audit": AUDIT_PRIORITY, LOOK_BACK: LOOK_BACK_PRIORITY}
 
 UNSEEN = (Level.HUMAN, Level.SHADOW)
 
@@ -302,10 +305,11 @@ def skip_review(head: Head, user: str, case_id: str) -> Reviewed:
     work = head.library.work
     with work.store.writing() as connection:
         case = require_case(connection, head, case_id)
-        if read_place(connection, case.seq) is None:
+        place = read_place(connection, case.seq)
+        if place is None:
             raise ConflictError(f"The case {case_id!r} waits for nobody any more.")
         review = plain_review(case, user, "skip", close_claim(connection, case.seq, user), work.clock.now())
-        append_review(connection, head.number, review)
+        append_review(connection, head.number, review | {"kind": place.kind})
     return Reviewed(id=case_id, status="pending")
 
 
@@ -322,7 +326,7 @@ def undo_review(head: Head, user: str) -> Reviewed:
     with work.store.writing() as connection:
         last = last_review(connection, head.number, user)
         within = max(UNDO_WITHIN, duration(head.task.review.release_after))
-        if last is None or last.kind not in ("decide", "audit") or last.at < now - within:
+        if last is None or last.kind not in PEOPLE or last.at < now - within:
             raise ConflictError(
                 f"There is nothing to undo: nothing was done in the last {within // 60_000_000} minutes."
             )
@@ -331,12 +335,12 @@ def undo_review(head: Head, user: str) -> Reviewed:
             raise ErasedError(f"The case {case.id!r} was erased.")
         review = plain_review(case, user, "undo", None, now) | {"supersedes": last.seq, "kind": last.kind}
         append_review(connection, head.number, review)
-        back_into_queue(connection, head, case)
+        back_into_queue(connection, head, case, last.kind)
         open_claim(connection, case.seq, user, now=now, until=now + CLAIM)
     return Reviewed(id=case.id, status="pending")
 
 
-def back_into_queue(connection: sa.Connection, head: Head, case: CaseRecord) -> None:
+def back_into_queue(connection: sa.Connection, head: Head, case: CaseRecord, kind: str) -> None:
     """A case after an answer was taken back: it waits for one answer more."""
     given = len(standing(read_reviews(connection, [case.seq])[case.seq]))
     place = read_place(connection, case.seq)
@@ -346,8 +350,8 @@ def back_into_queue(connection: sa.Connection, head: Head, case: CaseRecord) -> 
     review = head.task.review
     fresh = Place(
         case_seq=case.seq,
-        kind=case.review_kind,
-        priority=AUDIT_PRIORITY if case.review_kind == "audit" else DECIDE_PRIORITY,
+        kind=kind,
+        priority=PRIORITIES[kind],
         due_at=case.received_at + duration(review.answer_within),
         wanted=max(review.wanted, given + 1),
         given=given,

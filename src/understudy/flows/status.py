@@ -8,6 +8,7 @@ from understudy.core.nouns import Deployment, Event, Level, Move
 from understudy.flows.drift import suspected
 from understudy.flows.learn import read_proposal
 from understudy.flows.moves import read_body
+from understudy.flows.sentence import read_sentence
 from understudy.flows.standing import read_far_off
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import Counts, count_cases
@@ -52,6 +53,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
         What is missing for the next step up, by the last pass over the evidence: a sentence each.
     suspicions : tuple of str
         What the champion's inputs are suspected of, a sentence each; see the drift monitor.
+    sentence : tuple of str
+        What its owner reads: how much it decides, what is promised, and how it is stopped.
     """
 
     task: str
@@ -70,6 +73,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     proposed: Move | None
     far_off: tuple[str, ...] = ()
     suspicions: tuple[str, ...] = ()
+    sentence: tuple[str, ...] = ()
 
 
 def task_status(work: Workspace, name: str) -> TaskStatus:
@@ -88,6 +92,7 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         waiting = read_proposal(connection, record.number)
         missing = read_far_off(connection, read_body(record), record.number, deployed)
         suspicions = suspected(connection, record.number, deployed.champion)
+        sentence = read_sentence(connection, read_body(record), record.number, now)
     return as_status(
         record,
         deployed,
@@ -95,6 +100,7 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         proposed=None if waiting is None else waiting.move,
         far_off=missing,
         suspicions=suspicions,
+        sentence=sentence,
     )
 
 
@@ -113,6 +119,7 @@ def as_status(
     proposed: Move | None,
     far_off: tuple[str, ...],
     suspicions: tuple[str, ...],
+    sentence: tuple[str, ...],
 ) -> TaskStatus:
     """The status of a task from what the store says."""
     task = read_body(record)
@@ -133,6 +140,7 @@ def as_status(
         proposed=proposed,
         far_off=far_off,
         suspicions=suspicions,
+        sentence=sentence,
     )
 
 

@@ -148,6 +148,17 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     next: int | None
 
 
+class LookbackQuery(Message, frozen=True, kw_only=True):
+    """Cases after a number, and how many at most."""
+
+    after: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class RereviewRequest(Message, frozen=True, kw_only=True):
+    """Nothing needs to be said to look once more."""
+
+
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):
     """Every task that the caller may see."""
 

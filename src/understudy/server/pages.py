@@ -15,7 +15,8 @@ from understudy.core.errors import DeniedError, UnderstudyError
 from understudy.core.nouns import Level, Role
 from understudy.flows.access import SESSION_LIFE, csrf_of, redeem_link
 from understudy.flows.access import sign_out as end
-from understudy.flows.status import ON_SCREEN, history, task_status
+from understudy.flows.lookback import LookbackReport, read_lookback
+from understudy.flows.status import ON_SCREEN, TaskStatus, history, task_status
 from understudy.server.table import Call, Route
 from understudy.server.web import Reply, WebError, error_reply
 
@@ -61,7 +62,17 @@ def task(call: Call) -> Reply:
     events = history(call.service.work, call.task, most=100_000)
     moves = [event for event in reversed(events) if event.kind.startswith("moved.")][:NEWEST]
     lower = [(level, ON_SCREEN[level]) for level in Level if level.height < status.level.height]
-    return page(call, "task.html", task=status, moves=moves, lower=lower, words=ON_SCREEN)
+    return page(
+        call, "task.html", task=status, moves=moves, lower=lower, look_back=since_change(call, status), words=ON_SCREEN
+    )
+
+
+def since_change(call: Call, status: TaskStatus) -> LookbackReport | None:
+    """The look-back of the last step down, where it lists any case."""
+    if status.level.height >= Level.PARTIAL.height:
+        return None
+    found = read_lookback(call.service.work, call.task, most=1)
+    return found if found.cases else None
 
 
 def review(call: Call) -> Reply:

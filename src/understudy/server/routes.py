@@ -10,8 +10,10 @@ from understudy.core.nouns import Deployment, Role
 from understudy.flows.answers import Answer, answer_of
 from understudy.flows.decide import Asked, Result
 from understudy.flows.learn import approve, waits_for
+from understudy.flows.lookback import LookbackReport, read_lookback
 from understudy.flows.moves import roll_back, set_level, set_paused
 from understudy.flows.outcomes import give_outcomes
+from understudy.flows.rereview import Rereview, review_again
 from understudy.flows.review import (
     Reviewed,
     decide_outside,
@@ -33,11 +35,13 @@ from understudy.server.messages import (
     FailedCase,
     Health,
     LevelRequest,
+    LookbackQuery,
     NextReview,
     OutcomeBody,
     OutcomesReply,
     OutcomesRequest,
     PauseRequest,
+    RereviewRequest,
     ReviewRequest,
     RollbackRequest,
     SkipRequest,
@@ -180,6 +184,17 @@ def post_rollback(call: Call) -> Deployment:
     return roll_back(call.service.work, call.task, actor=call.access.name, version=body.version or "", why=body.why)
 
 
+def get_lookback(call: Call) -> LookbackReport:
+    """What was decided since the change, and what it cost; its cases a page at a time."""
+    query: LookbackQuery = call.query
+    return read_lookback(call.service.work, call.task, after=query.after, most=query.limit)
+
+
+def post_lookback_reviews(call: Call) -> Rereview:
+    """Put the cases of the look-back before people once more."""
+    return review_again(call.service.work, call.task, actor=call.access.name)
+
+
 def get_events(call: Call) -> Events:
     """The event log, a page at a time."""
     query: EventsQuery = call.query
@@ -239,6 +254,16 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{V1}/level", STEERING, post_level, Deployment, "Change the level", LevelRequest),
     Route("POST", f"{V1}/pause", STEERING | REVIEWING, post_pause, Deployment, "Stop or resume", PauseRequest),
     Route("POST", f"{V1}/rollback", STEERING, post_rollback, Deployment, "Back to a champion", RollbackRequest),
+    Route("GET", f"{V1}/lookback", READING, get_lookback, LookbackReport, "Since the change", query=LookbackQuery),
+    Route(
+        "POST",
+        f"{V1}/lookback/reviews",
+        STEERING,
+        post_lookback_reviews,
+        Rereview,
+        "Look once more at what was decided since the change",
+        RereviewRequest,
+    ),
     Route("GET", f"{V1}/events", READING, get_events, Events, "The event log", query=EventsQuery),
     Route("GET", "/health/live", NOBODY, get_live, Health, "Does the process live?"),
     Route("GET", "/health/ready", NOBODY, get_ready, Health, "Can it answer?"),

@@ -9,6 +9,9 @@ from understudy.core.nouns import Review
 from understudy.store.casebook import REVIEW_COLUMNS
 from understudy.store.schema import claims, queue, reviews
 
+LOOK_BACK_PRIORITY = -10
+"""Behind cases that wait for a decision, and behind audits: these have a day by which they count as mistakes."""
+
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A case's place in the queue: `given` of the `wanted` answers are there."""
