@@ -167,7 +167,7 @@ def test_no_look_that_somebody_chose_changes_what_is_true(
     first = None if kind == "decide" else Verdict(decision="yes", by=Decider.MODEL, at=0)
 
     def truth(reviews: tuple[Review, ...]):
-        stands = verdict(first, drawn(reviews), wanted=wanted, correct=correct)
+        stands = first or verdict(None, drawn(reviews), wanted=wanted, correct=correct)
         past = Past(
             review_kind=kind,
             review_propensity=0.3,

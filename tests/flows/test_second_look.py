@@ -368,6 +368,24 @@ def test_a_second_look_does_not_make_an_outcome_count_that_the_decision_hid(ran,
     assert {row[5] for row in rows} == {"nobody"}
 
 
+def test_an_audit_that_overturns_an_answer_keeps_its_chance(ran, tmp_path) -> None:
+    """Whether an outcome counts may not depend on what the audit found: dissent would lose its weight."""
+    hides = ("hides_outcome = []", 'hides_outcome = ["no"]')
+    shop = Shop(desk(ran[0], tmp_path, LOOSE, hides, AUDITED, ('dissent = "record"', 'dissent = "correct"')))
+    names = shop.come(80)
+    answers = dict(zip(names, said(shop.library, names), strict=True))
+    drawn = [name for name in shop.queued("audit") if answers[name] == "no"]
+    for name in drawn:
+        give_review(shop.head, "bob", name, "yes")
+    tell(shop.library, names, ["yes"] * len(names))
+    shop.learn()
+    with shop.library.work.store.reading() as connection:
+        seqs = {require_case(connection, shop.head, name).seq for name in drawn}
+        rows = connection.execute(sa.select(losses).where(losses.c.case_seq.in_(seqs))).all()
+    assert drawn
+    assert {(row.source, row.loss, row.propensity) for row in rows} == {("review", 1.0, shop.head.deployed.audit_rate)}
+
+
 def test_a_skip_and_an_undo_bring_a_second_look_back_as_one(audited: Shop) -> None:
     names = audited.come(20)
     set_level(audited.library.work, "claims", Level.ASSIST, actor="ann")

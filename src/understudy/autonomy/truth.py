@@ -25,7 +25,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     blind : bool
         Whether that look was drawn, for a case that people decide.
     decision : str, optional
-        What stands.
+        What was decided first: at once, or by people. A look that overturns it does not count: whether it hides its
+        outcome would then depend on what the look found.
     reviews : tuple of Review
     outcome : str, optional
         The outcome that holds.

@@ -14,7 +14,7 @@ from understudy.autonomy.truth import Past, Today, Truth, by_today, known_truth,
 from understudy.autonomy.verdict import drawn
 from understudy.core.nouns import Decider, Deployment, Level
 from understudy.core.task import Task, duration
-from understudy.flows.answers import verdict_of
+from understudy.flows.answers import first_verdict, verdict_of
 from understudy.flows.head import Head
 from understudy.store.casebook import CaseRecord
 from understudy.store.ledger import (
@@ -132,13 +132,13 @@ def read_pasts(connection: sa.Connection, head: Head, cases: Sequence[CaseRecord
     outcomes = current_outcomes(connection, head.number, [case.id for case in cases])
     found: dict[int, Past] = {}
     for case in cases:
-        stands = verdict_of(head, replace(case, reviews=drawn(case.reviews)))
+        first = first_verdict(case) or verdict_of(head, replace(case, reviews=drawn(case.reviews)))
         outcome = outcomes.get(case.id)
         found[case.seq] = Past(
             review_kind=case.review_kind,
             review_propensity=case.review_propensity,
             blind=case.blind,
-            decision=None if stands is None else stands.decision,
+            decision=None if first is None else first.decision,
             reviews=case.reviews,
             outcome=None if outcome is None else outcome.value,
             overdue=now >= case.received_at + duration(head.task.truth.mature_after),
