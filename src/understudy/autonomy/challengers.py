@@ -169,6 +169,7 @@ def promote(task: Task, deployed: Deployment, _: Standing, rivals: Sequence[Riva
 def lead_text(rival: Rival) -> str:
     """By how much a challenger is better, as an interval: the estimate of a winner is too high."""
     lead = rival.lead
-    fewer = f"between {100 * lead.lower:.1f} and {100 * lead.upper:.1f} fewer mistakes per 100 cases"
+    low, high, word = (lead.lower, lead.upper, "fewer") if lead.upper >= 0 else (-lead.upper, -lead.lower, "more")
+    fewer = f"between {100 * low:.1f} and {100 * high:.1f} {word} mistakes per 100 cases"
     sure = f"with {100 * lead.confidence:.3g} % confidence, by {lead.n:,} cases"
     return f"Version {rival.version[:12]} makes {fewer} than the champion, {sure}."

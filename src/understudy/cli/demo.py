@@ -42,6 +42,9 @@ CALLER, REVIEWER = "demo caller", "demo reviewer"
 LOOK_AROUND = 5.0
 """Seconds before the year goes on, where nobody can press Enter."""
 
+SAID = 2
+"""Reasons that are shown of a move; what else it says is about the speed at which the year is played."""
+
 START_WITHIN, STOP_WITHIN = 60.0, 20.0
 
 
@@ -249,5 +252,5 @@ def show_played(found: Played | Asked | Made) -> None:
         return
     how = "Proposed, and confirmed at once" if isinstance(found, Asked) else "Made"
     console.print(Text(f"  {how}: {found.move.kind}, to {found.move.to.level.value}."), soft_wrap=True)
-    for reason in found.move.reasons:
+    for reason in found.move.reasons[:SAID]:
         console.print(Text(f"    {reason}", style="dim"), soft_wrap=True)

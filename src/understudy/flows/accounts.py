@@ -23,11 +23,11 @@ from understudy.autonomy.accounts import (
 )
 from understudy.core.nouns import Level
 from understudy.evidence.budget import BudgetState, Spent, spent
+from understudy.flows.capacity import expected_automated
 from understudy.flows.head import Head
-from understudy.store.counts import automated_per_year
 from understudy.store.events import append_event
 from understudy.store.ledger import COLUMNS, Entry, Key, State, drop_states, keep_state, next_number, read_state
-from understudy.store.registry import read_deployments
+from understudy.store.registry import current, read_deployments
 from understudy.store.schema import cases, losses
 
 PAGE = 5000
@@ -94,7 +94,7 @@ def add_account(
     over: Sequence[int] = (),
 ) -> tuple[Account, ...]:
     """The accounts with one more, which the event log tells."""
-    volume = automated_per_year(connection, head.number, now=now)
+    volume = expected_automated(connection, head, current(connection, head.number), now)
     account = open_account(head.task, accounts, why, first=first, year=year_of(now), volume=volume, spent=over)
     found = (*accounts, account)
     body = {"reason": WHY[why], "year": account.year, "number": account.number, "plan": account.plan}

@@ -12,7 +12,7 @@ from understudy.autonomy.traffic import bound, sharing
 from understudy.core.nouns import Deployment, Move
 from understudy.flows.answers import as_value
 from understudy.flows.head import Head
-from understudy.store.counts import DAY, YEAR, automated_per_year
+from understudy.store.counts import DAY, YEAR, automated_per_year, cases_per_year
 from understudy.store.schema import cases, inputs, predictions, queue
 
 MOST = 1000
@@ -36,6 +36,28 @@ def routing(deployed: Deployment) -> Deployment:
 
 def foresee(connection: sa.Connection, head: Head, to: Deployment, now: int) -> Forecast | None:
     """What becomes of the queue under a deployment; None where no case has come for 30 days."""
+    mixed = deciding_shares(connection, head, to, now)
+    if mixed is None:
+        return None
+    waits = sa.select(sa.func.count()).where(queue.c.task == head.number, queue.c.kind == "decide")
+    return forecast(
+        head.task,
+        mixed,
+        audit_rate=to.audit_rate,
+        cases_a_day=cases_per_year(connection, head.number, now=now) / YEAR * DAY,
+        waiting=int(connection.execute(waits).scalar_one()),
+    )
+
+
+def expected_automated(connection: sa.Connection, head: Head, deployed: Deployment, now: int) -> float:
+    """How many cases a year the model decides by itself under a deployment; as many as it did lately, at least."""
+    mixed = deciding_shares(connection, head, deployed, now)
+    expected = 0.0 if mixed is None else mixed.model * cases_per_year(connection, head.number, now=now)
+    return max(expected, automated_per_year(connection, head.number, now=now))
+
+
+def deciding_shares(connection: sa.Connection, head: Head, to: Deployment, now: int) -> Shares | None:
+    """Who would have decided the newest cases under a deployment; None where none has come for 30 days."""
     shares = sharing(head.task, to) or {to.champion: 1.0}
     facts = {version: facts_of(connection, head, version, now) for version in shares}
     routed = [
@@ -44,18 +66,10 @@ def foresee(connection: sa.Connection, head: Head, to: Deployment, now: int) -> 
     if not routed:
         return None
     whole = sum(share for share, _ in routed)
-    mixed = Shares(
+    return Shares(
         people=sum(share * found.people for share, found in routed) / whole,
         model=sum(share * found.model for share, found in routed) / whole,
         rules=sum(share * found.rules for share, found in routed) / whole,
-    )
-    waits = sa.select(sa.func.count()).where(queue.c.task == head.number, queue.c.kind == "decide")
-    return forecast(
-        head.task,
-        mixed,
-        audit_rate=to.audit_rate,
-        cases_a_day=automated_per_year(connection, head.number, now=now) / YEAR * DAY,
-        waiting=int(connection.execute(waits).scalar_one()),
     )
 
 

@@ -19,7 +19,7 @@ from understudy.evidence.gate import GateState, fold_gate
 from understudy.flows.gates import begin_gate, gate_rows, least_looks, read_history
 from understudy.flows.head import Head
 from understudy.flows.rivals import PAGE, read_rival_plans
-from understudy.store.counts import automated_per_year
+from understudy.store.counts import cases_per_year
 from understudy.store.ledger import Entry, Key, State, drop_states, each_page, keep_state, read_state
 from understudy.store.registry import read_deployments
 
@@ -60,7 +60,7 @@ def plans_of(connection: sa.Connection, head: Head, deployed: Deployment, now: i
     if known is not None:
         return known
     history = read_history(connection, head, deployed, deployed.champion)
-    volume = automated_per_year(connection, head.number, now=now)
+    volume = cases_per_year(connection, head.number, now=now)
     plans = make_plans(head.task, deployed.epoch, history, volume)
     if brings_evidence(read_deployments(connection, head.number), deployed):
         earned = read_rival_plans(connection, head, deployed.champion, deployed.epoch - 1)

@@ -18,7 +18,7 @@ from understudy.evidence.budget import BudgetState
 from understudy.evidence.pairs import PairState
 from understudy.flows.accounts import keep_accounts, replay_budget
 from understudy.flows.alarms import raise_alarms
-from understudy.flows.capacity import foreseen
+from understudy.flows.capacity import expected_automated, foreseen
 from understudy.flows.champion import Folded, fold, plans_of, replay_champion
 from understudy.flows.drift import suspected, watch_inputs
 from understudy.flows.gates import least_looks
@@ -31,7 +31,6 @@ from understudy.flows.standing import make_standing
 from understudy.flows.today import compare_today, replay_today
 from understudy.flows.traffic import share_traffic
 from understudy.flows.workspace import Workspace
-from understudy.store.counts import automated_per_year
 from understudy.store.database import lock_task
 from understudy.store.ledger import Key, State, drop_states, keep_state, read_state
 from understudy.store.registry import current, move_to
@@ -153,7 +152,7 @@ def calm_rate(connection: sa.Connection, head: Head, deployed: Deployment, now: 
     """The audit rate for calm times; 1 where nothing is automated."""
     if deployed.level.height < Level.PARTIAL.height:
         return 1.0
-    return wanted_audit_rate(head.task, automated_per_year(connection, head.number, now=now))
+    return wanted_audit_rate(head.task, expected_automated(connection, head, deployed, now))
 
 
 def make_moves(

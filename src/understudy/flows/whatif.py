@@ -23,7 +23,7 @@ from understudy.flows.gates import gate_rows, least_looks, read_history
 from understudy.flows.head import Head, Library, load_head
 from understudy.flows.workspace import open_workspace
 from understudy.reports.whatif import draw_whatif, render_whatif
-from understudy.store.counts import automated_per_year
+from understudy.store.counts import cases_per_year
 from understudy.store.registry import find_version
 
 FEWEST_LOOKS = 100
@@ -84,7 +84,7 @@ def whatif(
     deployed = head.deployed
     with work.store.reading() as connection:
         version = find_version(connection, head.number, "champion" if deployed.champion else "latest").version
-        a_year = automated_per_year(connection, head.number, now=work.clock.now())
+        a_year = cases_per_year(connection, head.number, now=work.clock.now())
         log = None if history else live_basis(connection, head, deployed)
         enough = log is not None and looks(log) >= FEWEST_LOOKS
         basis = log if log is not None and enough else held_out_basis(connection, head, deployed, version)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import sqlalchemy as sa
 
+from understudy.core.nouns import Decider
 from understudy.store.schema import cases, outcomes, queue, reviews
 
 
@@ -57,9 +60,19 @@ YEAR = 365.25 * 86_400_000_000
 DAY = 86_400_000_000
 
 
+def cases_per_year(connection: sa.Connection, task: int, *, now: int) -> float:
+    """How many cases a year come, by those of the last 30 days."""
+    return per_year(connection, (cases.c.task == task,), now)
+
+
 def automated_per_year(connection: sa.Connection, task: int, *, now: int) -> float:
-    """How many cases a year come, by those of the last 30 days; more than are automated, never fewer."""
-    since = now - 30 * DAY
-    came = (cases.c.task == task, cases.c.received_at >= since, cases.c.received_at <= now)
-    count, first = connection.execute(sa.select(sa.func.count(), sa.func.min(cases.c.received_at)).where(*came)).one()
+    """How many cases a year the model decides by itself, by those of the last 30 days."""
+    return per_year(connection, (cases.c.task == task, cases.c.decided_by == Decider.MODEL.value), now)
+
+
+def per_year(connection: sa.Connection, which: Sequence[sa.ColumnElement[bool]], now: int) -> float:
+    """How many such cases a year come, by those of the last 30 days."""
+    recent = (*which, cases.c.received_at >= now - 30 * DAY, cases.c.received_at <= now)
+    query = sa.select(sa.func.count(), sa.func.min(cases.c.received_at)).where(*recent)
+    count, first = connection.execute(query).one()
     return float(count) * YEAR / max(now - first, DAY) if count else 0.0
