@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from understudy.client.shells import AsyncClient, Client
     from understudy.flows.adopt import Origin, adopt
+    from understudy.flows.advise import advise
     from understudy.flows.predict import load, score_file
     from understudy.flows.run import init, run
+    from understudy.flows.whatif import whatif
     from understudy.flows.workspace import open_workspace
     from understudy.models.saved import load_fitted, load_skops
     from understudy.models.search import Budget
@@ -23,6 +25,7 @@ __all__ = [
     "Client",
     "Origin",
     "adopt",
+    "advise",
     "init",
     "load",
     "load_fitted",
@@ -30,6 +33,7 @@ __all__ = [
     "open_workspace",
     "run",
     "score_file",
+    "whatif",
 ]
 
 _WHERE = {
@@ -38,6 +42,7 @@ _WHERE = {
     "Client": "understudy.client.shells",
     "Origin": "understudy.flows.adopt",
     "adopt": "understudy.flows.adopt",
+    "advise": "understudy.flows.advise",
     "init": "understudy.flows.run",
     "load": "understudy.flows.predict",
     "load_fitted": "understudy.models.saved",
@@ -45,6 +50,7 @@ _WHERE = {
     "open_workspace": "understudy.flows.workspace",
     "run": "understudy.flows.run",
     "score_file": "understudy.flows.predict",
+    "whatif": "understudy.flows.whatif",
 }
 
 

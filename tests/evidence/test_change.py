@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import batches, cuts, kept
 
+from understudy.core.evidence import Evidence
 from understudy.evidence.change import (
     DetectorPlan,
     DetectorState,
     alarmed,
     change_began,
     fold_detector,
+    harmed,
+    looks_to_alarm,
+    noticing_rate,
     open_detector,
 )
+from understudy.evidence.means import MeanPlan, fold_mean, mean_evidence, open_mean
 
 PLAN = DetectorPlan(max_error=0.2, mean_run=1000)
 
@@ -132,3 +137,60 @@ def test_without_a_look_nothing_changes_but_the_count() -> None:
 def test_a_plan_without_meaning_is_refused(risk: float, length: float) -> None:
     with pytest.raises(ValueError, match="max_error lies"):
         DetectorPlan(max_error=risk, mean_run=length)
+
+
+def bounds(loss: np.ndarray, alpha: float) -> Evidence:
+    """The risk of these cases, bounded at any time."""
+    plan = MeanPlan(alpha=alpha)
+    return mean_evidence(fold_mean(open_mean(plan), plan, loss), plan)
+
+
+def test_harm_is_seldom_cried_where_none_was_done_and_soon_where_it_was() -> None:
+    rng, false, true = np.random.default_rng(6), [], []
+    for _ in range(60):
+        before = bounds((rng.random(2000) < 0.05).astype(float), 0.05)
+        today = (rng.random((2, 1000)) < np.array([[0.05], [0.2]])).astype(float)
+        first, second = ([harmed(bounds(run[:n], 0.05), before) for n in range(100, 1001, 300)] for run in today)
+        false.append(any(first))
+        true.append(any(second))
+    assert kept(np.array(false), 0.1)
+    assert np.mean(true) > 0.9
+
+
+def test_a_change_within_the_tolerance_or_for_the_better_is_no_harm() -> None:
+    rng = np.random.default_rng(7)
+    before = bounds((rng.random(5000) < 0.2).astype(float), 0.05)
+    assert not harmed(bounds(np.zeros(5000), 0.05), before)
+    worse = bounds((rng.random(5000) < 0.3).astype(float), 0.05)
+    assert (harmed(worse, before), harmed(worse, before, tolerance=0.1)) == (True, False)
+
+
+def test_harm_is_not_judged_by_a_bound_for_one_look() -> None:
+    before = bounds(np.zeros(100), 0.05)
+    with pytest.raises(ValueError, match="one look only"):
+        harmed(msgspec.structs.replace(before, anytime=False), before)
+
+
+@pytest.mark.parametrize(("r", "risk", "length"), [(0.05, 0.1, 73_000), (0.05, 0.075, 20_000), (0.2, 0.4, 1000)])
+def test_the_forecast_of_the_delay_is_about_right(r: float, risk: float, length: float) -> None:
+    plan, rng, delays = DetectorPlan(max_error=r, mean_run=length), np.random.default_rng(8), []
+    for _ in range(150):
+        loss = (rng.random(4000) < np.where(np.arange(4000) < 1000, 0.7 * r, risk)).astype(float)
+        delays.append(run(loss, plan).alarm_row - 1000)
+    delays = [delay for delay in delays if delay > 0]  # the others were false alarms
+    assert 0.75 < np.mean(delays) / looks_to_alarm(plan, risk) < 1.15
+
+
+def test_a_risk_that_is_kept_raises_no_alarm() -> None:
+    assert looks_to_alarm(PLAN, 0.2) == looks_to_alarm(PLAN, 0.1) == np.inf
+
+
+def test_the_audit_rate_follows_from_what_is_to_be_noticed() -> None:
+    volume, r = 3_650_000, 0.05
+    rate = noticing_rate(volume, r, risk=0.1, days=5)
+    plan = DetectorPlan(max_error=r, mean_run=volume * rate)
+    assert looks_to_alarm(plan, 0.1) / (10_000 * rate) == pytest.approx(5, rel=0.02)
+    assert noticing_rate(volume, r, risk=0.1, wrong=5 * 500) == pytest.approx(rate, rel=0.02)
+    assert noticing_rate(volume, r, risk=0.1, days=5, wrong=500) > 4 * rate  # the stricter of both
+    assert noticing_rate(volume, r, risk=0.1, days=365, floor=0.02) == 0.02
+    assert noticing_rate(volume, r, risk=0.1, days=0.01) == noticing_rate(volume, r, risk=0.04, days=5) == 1.0

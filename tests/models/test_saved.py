@@ -11,55 +11,47 @@ import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
+from models.quick import BRIEF, MEMBERS, QUICK
 from understudy.core.errors import ModelError
+from understudy.models.calibrate import Head
+from understudy.models.compile import compile_model
 from understudy.models.recipes import RECIPES
-from understudy.models.saved import load_fitted, load_skops, repeatable, save_fitted
-
-PARAMS = {
-    "logistic": {"C": 1.0},
-    "ridge": {"alpha": 1.0},
-    "forest": {"n_estimators": 10, "min_samples_leaf": 5, "max_features": 0.5},
-    "lightgbm": {**RECIPES["lightgbm"].portfolio[0], "n_estimators": 60},
-}
+from understudy.models.saved import load_fitted, load_member, load_skops, repeatable, save_fitted
 
 
-@pytest.mark.parametrize(
-    ("name", "k"),
-    [
-        ("logistic", 2),
-        ("logistic", 3),
-        ("ridge", 0),
-        ("forest", 3),
-        ("forest", 0),
-        ("lightgbm", 2),
-        ("lightgbm", 3),
-        ("lightgbm", 0),
-    ],
-)
+@pytest.mark.parametrize(("name", "k"), MEMBERS)
 def test_a_saved_member_answers_as_before(name, k, make_rows, effort):
     rows = make_rows(k)
-    fitted = RECIPES[name].fit(PARAMS[name], rows, effort)
+    fitted = RECIPES[name].fit(QUICK[name], rows, effort)
     files = save_fitted(fitted)
-    assert set(files) == {"member.json", "model.txt" if name == "lightgbm" else "model.skops"}
+    assert {"member.json"} < set(files) <= {"member.json", "model.txt", "model.json", "model.skops"}
     assert (load_fitted(files)(rows.X) == fitted.raw(rows.X)).all()
+    back = load_member(files)
+    assert (back.recipe, back.columns.tolist(), back.kind) == (name, fitted.columns.tolist(), fitted.kind)
+
+
+@pytest.mark.parametrize(("name", "k"), MEMBERS)
+def test_a_loaded_member_compiles_to_the_same_bytes(name, k, make_rows, effort):
+    fitted = RECIPES[name].fit(BRIEF[name], make_rows(k), effort)
+    assert compile_model(load_member(save_fitted(fitted)), Head(), 8) == compile_model(fitted, Head(), 8)
 
 
 def test_boosting_that_stopped_early_keeps_only_the_rounds_that_count(make_rows, effort):
     rows, stop = make_rows(2), make_rows(2, seed=1)
     rows = replace(rows, X_stop=stop.X, y_stop=stop.y)
-    fitted = RECIPES["lightgbm"].fit({**PARAMS["lightgbm"], "n_estimators": 2000}, rows, effort)
+    fitted = RECIPES["lightgbm"].fit({**QUICK["lightgbm"], "n_estimators": 2000}, rows, effort)
     assert (load_fitted(save_fitted(fitted))(stop.X) == fitted.raw(stop.X)).all()
     assert msgspec.json.decode(save_fitted(fitted)["member.json"])["rounds"] == fitted.rounds
 
 
-@pytest.mark.parametrize("name", ["logistic", "ridge", "forest", "lightgbm"])
-def test_a_member_trained_twice_gives_the_same_bytes(name, make_rows, effort, monkeypatch):
+@pytest.mark.parametrize(("name", "k"), MEMBERS)
+def test_a_member_trained_twice_gives_the_same_bytes(name, k, make_rows, effort, monkeypatch):
     """Neither where it stood in memory, nor when it was written, nor on how many threads it was fitted, may show."""
-    rows = make_rows(0 if name == "ridge" else 3)
-    first = save_fitted(RECIPES[name].fit(PARAMS[name], rows, effort))
+    rows = make_rows(k)
+    first = save_fitted(RECIPES[name].fit(BRIEF[name], rows, effort))
     kept = [np.empty(1000) for _ in range(100)]
     monkeypatch.setattr("time.time", lambda: 2e9)
-    second = save_fitted(RECIPES[name].fit(PARAMS[name], rows, replace(effort, threads=2)))
+    second = save_fitted(RECIPES[name].fit(BRIEF[name], rows, replace(effort, threads=2)))
     assert kept
     assert first == second
 

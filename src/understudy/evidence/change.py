@@ -4,17 +4,19 @@ An e-detector (Shin, Ramdas & Rinaldo 2024, "E-detectors: a nonparametric framew
 New England J. Stat. Data Sci. 2(2)) adds up the wealth of gamblers who bet against "the risk is at most r", of whom one
 starts at every look (Shiryaev–Roberts): M ← (1 + λ(ℓ − r))·(M + 1). As long as the risk is at most r given the past, M
 minus the number of looks is a supermartingale: the mean run to a false alarm at M ≥ A is at least A looks, and a false
-alarm within n looks has a probability of at most n/A, whatever else the losses do. A mixture of bets keeps both.
+alarm within n looks has a probability of at most n/A, whatever else the losses do. A mixture of bets keeps both. (Their
+e-CUSUM, with max(M, 1) for M + 1, never owns more, and so alarms later at the same promise.)
 """
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from understudy.core.evidence import Evidence
 from understudy.evidence.betting import check_bets, check_losses, log_mixed, running
 
 BETS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
@@ -169,3 +171,98 @@ def change_began(state: DetectorState) -> int:
     if alarmed(state):
         return state.began_row
     return beginning(np.array(state.sums), np.array(state.lows), np.array(state.low_rows))
+
+
+def harmed(now: Evidence, before: Evidence, tolerance: float = 0.0) -> bool:
+    """Whether the risk has risen by more than a tolerance since it was bounded.
+
+    A change that does no harm raises no alarm. A false one is ever raised with a probability of at most δ of both
+    bounds together, that of today's risk at any time (Podkopaev & Ramdas 2022, "Tracking the risk of a deployed model
+    and detecting harmful distribution shifts", ICLR, section 2).
+
+    Parameters
+    ----------
+    now : Evidence
+        The risk of today's cases, its lower bound at any time.
+    before : Evidence
+        The risk when it went live.
+    tolerance : float
+
+    Raises
+    ------
+    ValueError
+        The bounds of `now` hold for one look only.
+
+    >>> before = Evidence(estimate=0.02, lower=0.0, upper=0.03, confidence=0.95, n=500, method="", anytime=True)
+    >>> now = Evidence(estimate=0.07, lower=0.04, upper=0.1, confidence=0.95, n=900, method="", anytime=True)
+    >>> harmed(now, before), harmed(now, before, tolerance=0.02)
+    (True, False)
+    """
+    if not now.anytime:
+        raise ValueError(
+            f"{now.method} holds for one look only: whoever looks again needs a bound that holds at any time"
+        )
+    return now.lower > before.upper + tolerance
+
+
+def looks_to_alarm(plan: DetectorPlan, risk: float) -> float:
+    """About how many looks an alarm takes after the risk has jumped to `risk`; infinite if that is not above r.
+
+    Per look the best bet gains g nats, and one gambler in about 1/g counts, so ln(A·g)/g. In simulations of losses of 0
+    or 1 at r = 1 to 20 %, after a time at 0.7 r, the mean was 0.85 to 1.05 of it.
+
+    >>> plan = DetectorPlan(max_error=0.05, mean_run=73_000)
+    >>> round(looks_to_alarm(plan, 0.1)), looks_to_alarm(plan, 0.04)
+    (355, inf)
+    """
+    odds = (1 - plan.max_error) / plan.max_error
+    gain = max(risk * log(1 + bet * odds) + (1 - risk) * log(1 - bet) for bet in plan.bets)
+    if risk <= plan.max_error or gain <= 0:
+        return inf
+    return max(log(plan.mean_run * gain), 1.0) / gain
+
+
+def noticing_rate(
+    volume_per_year: float,
+    max_error: float,
+    *,
+    risk: float,
+    days: float = inf,
+    wrong: float = inf,
+    alarms_per_year: float = 1.0,
+    floor: float = 0.0,
+) -> float:
+    """The share of automated cases to look at so that a rise of the risk to `risk` is noticed in time, on average.
+
+    Parameters
+    ----------
+    volume_per_year : float
+        Automated cases.
+    max_error : float
+        r.
+    risk : float
+        What is to be noticed: 2·r for "a doubling".
+    days : float
+        Within so many days.
+    wrong : float
+        Before so many errors beyond r per case were made.
+    alarms_per_year : float
+        How many false alarms a year are bearable.
+    floor : float
+        The least share.
+
+    Returns
+    -------
+    float
+        1 where even a look at every case would be too late.
+
+    >>> rates = (noticing_rate(3_650_000, 0.05, risk=0.1, days=days) for days in (7, 2))
+    >>> [round(rate, 4) for rate in rates], round(noticing_rate(3_650_000, 0.05, risk=0.1, wrong=1000), 4)
+    ([0.004, 0.0174], 0.0174)
+    """
+    for share in np.geomspace(max(floor, 1e-6), 1.0, 2000):
+        mean_run = max(volume_per_year * share / alarms_per_year, 2.0)
+        cases = looks_to_alarm(DetectorPlan(max_error=max_error, mean_run=mean_run), risk) / share
+        if cases <= volume_per_year / 365 * days and cases * (risk - max_error) <= wrong:
+            return float(share)
+    return 1.0

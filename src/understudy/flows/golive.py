@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
+from understudy.autonomy.challengers import challenge
 from understudy.autonomy.ladder import under
-from understudy.autonomy.proposal import challenge
 from understudy.core.canonical import canonical, digest
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence

@@ -1,4 +1,7 @@
-"""Fitted members as files: boosted trees as text, scikit-learn models by skops; a pickle is never read or written."""
+"""Fitted members as files: LightGBM's trees as text, scikit-learn models by skops, what is our own as JSON.
+
+A pickle is never read or written.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,14 @@ import skops.io
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
 from understudy.models.recipes import Fitted
+from understudy.models.recipes.bayes import StepSums
+from understudy.models.recipes.boosted import BoostedTrees
+from understudy.models.recipes.kernels import Margins
+from understudy.models.recipes.neighbours import Neighbours
+from understudy.models.recipes.rule_list import RuleList
+
+Own = BoostedTrees | Margins | Neighbours | RuleList | StepSums
+"""Estimators that are values of our own."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 TRUSTED = (
@@ -26,6 +37,7 @@ TRUSTED = (
     "lightgbm.basic.Booster",
     "collections.OrderedDict",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._TemperatureScaling",
     "numpy.dtype",
@@ -60,6 +72,8 @@ def save_fitted(fitted: Fitted) -> dict[str, bytes]:
     if isinstance(fitted.estimator, lgb.Booster):
         text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", fitted.estimator.model_to_string())
         return files | {"model.txt": text.encode()}  # the trees do not depend on the threads that grew them
+    if isinstance(fitted.estimator, Own):
+        return files | {"model.json": msgspec.json.encode(fitted.estimator, enc_hook=np.ndarray.tolist)}
     return files | {"model.skops": repeatable(skops.io.dumps(fitted.estimator))}
 
 
@@ -109,9 +123,22 @@ def load_fitted(files: Mapping[str, bytes]) -> Callable[[np.ndarray], np.ndarray
     ModelError
         A file holds a type that is not trusted.
     """
+    return load_member(files).raw
+
+
+def load_member(files: Mapping[str, bytes]) -> Fitted:
+    """The fitted member that some files hold.
+
+    Raises
+    ------
+    ModelError
+        A file holds a type that is not trusted.
+    """
     member = msgspec.json.decode(files["member.json"], type=MemberFile)
     if "model.txt" in files:
         estimator: object = lgb.Booster(model_str=files["model.txt"].decode())
+    elif "model.json" in files:
+        estimator = msgspec.json.decode(files["model.json"], type=Own, dec_hook=lambda _, values: np.array(values))
     else:
         estimator = load_skops(files["model.skops"])
     return Fitted(
@@ -123,7 +150,7 @@ def load_fitted(files: Mapping[str, bytes]) -> Callable[[np.ndarray], np.ndarray
         center=member.center,
         scale=member.scale,
         rounds=member.rounds,
-    ).raw
+    )
 
 
 def load_skops(data: bytes) -> object:

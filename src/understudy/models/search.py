@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 
 from understudy.core.errors import ModelError
+from understudy.core.extras import require
 from understudy.core.nouns import Kind
 from understudy.models.recipes import RECIPES, Effort, Fitted, Params, Recipe, Rows
 from understudy.models.steady import STEADY
@@ -221,7 +222,7 @@ def search(folds: tuple[Fold, ...], n: int, race: Race) -> Found:
 
 
 def entrants(kind: Kind, names: tuple[str, ...]) -> list[Recipe]:
-    """The recipes that take part: those named, or all, as far as they suit the kind of task.
+    """The recipes that take part: those named, or those that are raced anyway, as far as they suit the kind of task.
 
     >>> [recipe.name for recipe in entrants("regression", ())]
     ['lightgbm', 'ridge', 'forest']
@@ -230,7 +231,10 @@ def entrants(kind: Kind, names: tuple[str, ...]) -> list[Recipe]:
     if unknown:
         raise ModelError(f"There is no recipe {unknown[0]!r}.", hint=f"The recipes are {', '.join(RECIPES)}.")
     suited = [recipe for recipe in RECIPES.values() if kind in recipe.kinds]
-    chosen = [recipe for recipe in suited if not names or recipe.name in names]
+    chosen = [recipe for recipe in suited if (recipe.name in names if names else recipe.raced)]
+    for recipe in chosen:
+        if recipe.extra:
+            require(recipe.extra, extra=recipe.extra)
     if not chosen:
         raise ModelError(
             f"None of the recipes {', '.join(names)} suits {kind}.",
@@ -407,6 +411,7 @@ def loss(kind: Kind, y: np.ndarray, scores: np.ndarray, weights: np.ndarray | No
 
 def refit(trial: Trial, rows: Rows, effort: Effort) -> Fitted:
     """Fit a trial's setting on all training rows, for as many rounds as its folds needed."""
-    params = {**trial.params, "n_estimators": trial.rounds} if trial.rounds else trial.params
+    recipe = RECIPES[trial.recipe]
+    params = {**trial.params, recipe.rounds: trial.rounds} if trial.rounds else trial.params
     threads = effort.threads if len(rows.y) >= MANY_ROWS else 1
-    return RECIPES[trial.recipe].fit(params, rows, Effort(effort.seed, threads))
+    return recipe.fit(params, rows, Effort(effort.seed, threads))

@@ -1,0 +1,1 @@
+"""How powerful the evidence is, and whether its promises hold: tables and plots by simulation."""
