@@ -1,4 +1,4 @@
-"""Writes the reference pages that follow from the code: docs/cli.md and docs/task-file.md."""
+"""Writes the reference pages that follow from the code: docs/cli.md, docs/task-file.md and docs/recipes.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from understudy.cli.main import COMMANDS, app
 from understudy.core.task import Task
 from understudy.core.task_text import COMMENTS, EXAMPLES, SECTIONS, toml_value
+from understudy.models.catalogue import Entry, catalogue
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -78,7 +79,55 @@ def default(path: str, key: msgspec.structs.FieldInfo) -> str:
     return f"`{toml_value(msgspec.to_builtins(value))}`"
 
 
-PAGES = {"cli.md": cli_page, "task-file.md": task_file_page}
+RECIPES_PAGE = """# Recipes
+
+A recipe is a way to build a model; [Models](models.md#recipes) says how they are raced and judged. `understudy recipes`
+lists them, `understudy recipes RECIPE` says all about one, and `understudy advise` which of them fit some data.
+
+A fit is that of 10,000 rows of 30 features and two answers on one core; an answer is that to one row, compiled where it
+compiles (measured by `bench/recipes.py`). Those marked ● are raced where none is named.
+"""
+
+READS = {"whole": "all of it", "weights": "its weights", "no": "no"}
+
+
+def recipes_page() -> str:
+    """Every recipe with what it declares."""
+    head = [
+        "| recipe | what it does | read by a person | rows | direction | fit | answer | compiled |",
+        "| --- " * 8 + "|",
+    ]
+    rows = [recipe_row(entry) for entry in catalogue()]
+    blocks = [RECIPES_PAGE, "\n".join([*head, *rows]) + "\n"]
+    for entry in catalogue():
+        drawn = [f"`{name}` from {each}" for name, each in entry.space.items()]
+        kinds = " and ".join({"classification": "answers", "regression": "numbers"}[kind] for kind in entry.kinds)
+        needs = f" It needs `pip install 'understudy[{entry.extra}]'`." if entry.extra else ""
+        views = ", ".join(entry.views)
+        text = f"For {kinds}; it takes the views {views}.{needs} A search draws {', '.join(drawn)}."
+        blocks.append(f"## `{entry.name}`\n\n{text}\n")
+    return "\n".join(blocks)
+
+
+def recipe_row(entry: Entry) -> str:
+    """One recipe as a row of the table."""
+    traits = entry.traits
+    most = "from" if traits.most is None else ""
+    rows = f"{most} {traits.fewest:,}".strip() + ("" if traits.most is None else f" to {traits.most:,}")
+    cells = [
+        f"`{entry.name}`{' ●' if entry.raced else ''}",
+        f"{entry.title}. {traits.about}",
+        READS[traits.reads],
+        rows,
+        "kept" if traits.monotone else "",
+        f"{traits.seconds:g} s",
+        f"{traits.micros:g} µs",
+        traits.native or ("yes" if entry.onnx else "no"),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+PAGES = {"cli.md": cli_page, "task-file.md": task_file_page, "recipes.md": recipes_page}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

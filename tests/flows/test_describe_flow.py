@@ -47,7 +47,7 @@ def test_a_logistic_regression_is_told_with_odds_ratios_from_the_rows_that_it_wa
 def test_a_lasso_is_told_with_effects_from_rows_that_it_has_not_seen(learned):
     found = learned("lasso")
     assert found.rows == 90
-    assert {one.state for one in found.effects} == {"estimated", "zero"}
+    assert {"estimated", "zero"} <= {one.state for one in found.effects}
     assert "exactly 0: " in found.text
 
 

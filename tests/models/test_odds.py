@@ -12,7 +12,7 @@ from understudy.models.recipes import RECIPES, Effort, Rows
 
 EFFORT = Effort(0, 1)
 ALPHA = 0.1
-RUNS = 300
+RUNS = 200
 
 
 def drawn(rng, n, weights, *, logistic=True):

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from understudy.core.errors import ModelError
+from understudy.core.errors import MissingExtraError, ModelError
 from understudy.models.recipes import Effort, Estimate, Recipe
 from understudy.models.search import Budget, Fold, Race, refit, search
 
@@ -244,6 +244,26 @@ def test_only_the_named_recipes_take_part(make_folds):
 def test_an_unknown_recipe_is_refused_with_those_that_exist(make_folds):
     with pytest.raises(ModelError, match=r"no recipe 'forrest'[\s\S]*lightgbm, logistic, ridge, forest"):
         search(make_folds(2), 240, race(Budget(trials=3), recipes=("forrest",)))
+
+
+def test_a_recipe_whose_library_is_missing_is_refused_before_anything_is_tried(make_folds, catalogue, monkeypatch):
+    def missing(module, *, extra):
+        raise MissingExtraError(f"{module} is not installed.", hint=f"pip install 'understudy[{extra}]'")
+
+    monkeypatch.setattr("understudy.models.search.require", missing)
+    catalogue(recipe("plain", says), replace(recipe("extra", says), extra="xgboost", raced=False))
+    assert search(make_folds(2), 240, race(Budget(trials=2))).best.recipe == "plain"
+    told = []
+    with pytest.raises(MissingExtraError, match="xgboost is not installed"):
+        search(make_folds(2), 240, race(Budget(trials=2), recipes=("plain", "extra"), tell=told.append))
+    assert not told
+
+
+def test_recipes_that_are_not_raced_take_part_only_when_named(make_folds):
+    raced = {trial.recipe for trial in search(make_folds(2), 240, race(Budget(trials=3))).trials}
+    assert raced <= {"lightgbm", "logistic", "forest"}
+    named = search(make_folds(2), 240, race(Budget(trials=3), recipes=("bayes", "rules", "tree")))
+    assert [trial.recipe for trial in named.trials] == ["rules", "tree", "bayes"]
 
 
 def test_a_recipe_that_does_not_suit_the_task_is_refused(make_folds):

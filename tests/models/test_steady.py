@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from understudy.models import recipes
-from understudy.models.recipes import RECIPES, Effort
+from understudy.models.recipes import RECIPES, Effort, linear
 from understudy.models.steady import STEADY
 
 
@@ -58,7 +57,7 @@ def test_the_settings_return_after_a_failure():
 
 
 def test_fits_side_by_side_give_the_bits_of_fits_one_by_one_and_leave_no_trace(make_rows, monkeypatch):
-    monkeypatch.setattr(recipes, "ITERATIONS", (2, 3))
+    monkeypatch.setattr(linear, "ITERATIONS", (2, 3))
     rows, filters = make_rows(3, n=2000), list(warnings.filters)
 
     def fit(c):

@@ -103,8 +103,8 @@ def show_advice(advice: Advice) -> None:
     """What was found, what was tried, and what it says of each recipe."""
     facts = advice.facts
     answers = f"{facts.classes} answers, the rarest in {facts.rarest:,} rows" if facts.classes else "numbers"
-    console.print(f"\n[bold]{advice.target}[/bold]  {facts.rows:,} rows, {facts.columns} columns, {answers}")
-    console.print(f"[bold]{ENOUGH[advice.enough]}[/bold]: {advice.because}.\n", soft_wrap=True)
+    console.print(f"\n[bold]{escape(advice.target)}[/bold]  {facts.rows:,} rows, {facts.columns} columns, {answers}")
+    console.print(f"[bold]{ENOUGH[advice.enough]}[/bold]: {escape(advice.because)}.\n", soft_wrap=True)
     show_probes(advice)
     if advice.more_rows is not None:
         console.print(f"Learning from all of these rows instead of half of them gains {bounds(advice.more_rows)}.\n")
@@ -126,10 +126,10 @@ def show_probes(advice: Advice) -> None:
     )
     for probe in advice.probes:
         if probe.value is None or probe.gain is None:
-            table.add_row(probe.title, probe.error, "", "")
+            table.add_row(escape(probe.title), escape(probe.error), "", "")
             continue
         behind = "" if probe.behind is None else bounds(probe.behind)
-        table.add_row(probe.title, number(probe.value.estimate), bounds(probe.gain), behind)
+        table.add_row(escape(probe.title), number(probe.value.estimate), bounds(probe.gain), behind)
     console.print(table)
     console.print(
         "[dim]Intervals hold together with 95 % confidence, roughly: they come from cross-validation.[/dim]\n"

@@ -12,7 +12,8 @@ from scipy.stats import norm
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
 from understudy.models.recipes.penalised import Penalty, fit_weights
-from understudy.models.recipes.recipe import Fitted, Rows
+from understudy.models.recipes.recipe import Fitted
+from understudy.models.recipes.rows import Rows
 
 LEAST = 1e-8
 """A penalty so small that it only keeps weights finite where the answers are parted without error."""
@@ -27,8 +28,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     feature : int
         Its place in the encoded matrix.
     state : {"estimated", "zero", "reference"}
-        Whether it was estimated; the penalty has set its weight to exactly 0; or it follows from the others, as the
-        level that the other levels of a column are compared with.
+        Whether it was estimated; the penalty has set its weight to exactly 0; or it follows from the others on these
+        rows, as the level that the other levels of a column are compared with, or a column that never varies.
     weight : float
         The weight that the model itself gives it, penalised.
     effect : Evidence, optional

@@ -10,16 +10,8 @@ from understudy.models.recipes.lightgbm import LIGHTGBM
 from understudy.models.recipes.linear import ELASTIC_NET, LASSO, LOGISTIC, RIDGE
 from understudy.models.recipes.neighbours import NEIGHBOURS
 from understudy.models.recipes.network import NETWORK
-from understudy.models.recipes.recipe import (
-    Effort,
-    Estimate,
-    Fitted,
-    Params,
-    Recipe,
-    Rows,
-    Traits,
-    baseline_scores,
-)
+from understudy.models.recipes.recipe import Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows, baseline_scores
 from understudy.models.recipes.rules import RULES
 from understudy.models.recipes.trees import EXTRA_TREES, FOREST, TREE
 from understudy.models.recipes.xgboost import XGBOOST

@@ -13,19 +13,8 @@ from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
 
 from understudy.core.errors import ModelError
 from understudy.models.nodes import ABSENT, Graph, add_distances, add_shares, placed
-from understudy.models.recipes.recipe import (
-    BOTH,
-    LINEAR_VIEWS,
-    Effort,
-    Estimate,
-    Fitted,
-    Params,
-    Recipe,
-    Rows,
-    Traits,
-    notes,
-    sampled,
-)
+from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows, notes, sampled
 
 MOST_KERNEL_ROWS = 5_000
 """The time of a fit grows with the square of the rows, and that of an answer with the rows that it keeps."""

@@ -7,7 +7,8 @@ import optuna
 
 from understudy.models.ensemble import Ensemble, add_link
 from understudy.models.nodes import Graph
-from understudy.models.recipes.recipe import BOTH, TREE_VIEWS, Effort, Estimate, Fitted, Params, Recipe, Rows, Traits
+from understudy.models.recipes.recipe import BOTH, TREE_VIEWS, Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows
 
 PATIENCE = 50
 MOST_CODES = 256

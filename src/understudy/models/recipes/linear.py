@@ -15,16 +15,13 @@ from understudy.models.recipes.recipe import (
     CLASSES,
     LINEAR_VIEWS,
     NUMBERS,
-    Effort,
     Estimate,
     Fitted,
     Params,
     Recipe,
-    Rows,
     Traits,
-    notes,
-    sampled,
 )
+from understudy.models.recipes.rows import Effort, Rows, notes, sampled
 
 MOST_LINEAR_ROWS = 200_000
 """Linear models are fitted on a random sample of this size: more rows move their few weights no more."""

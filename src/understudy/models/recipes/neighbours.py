@@ -9,7 +9,8 @@ from onnx import TensorProto
 
 from understudy.core.errors import ModelError
 from understudy.models.nodes import Graph, add_distances, placed
-from understudy.models.recipes.recipe import BOTH, Effort, Estimate, Fitted, Params, Recipe, Rows, Traits, sampled
+from understudy.models.recipes.recipe import BOTH, Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows, sampled
 
 MOST_NEIGHBOUR_ROWS = 10_000
 """Every answer looks at all the rows that are kept."""

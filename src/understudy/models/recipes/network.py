@@ -11,18 +11,8 @@ from onnx import TensorProto
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from understudy.models.nodes import ABSENT, Graph, add_shares, add_wide, placed
-from understudy.models.recipes.recipe import (
-    BOTH,
-    LINEAR_VIEWS,
-    Effort,
-    Estimate,
-    Fitted,
-    Params,
-    Recipe,
-    Rows,
-    Traits,
-    sampled,
-)
+from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows, sampled
 
 MOST_NETWORK_ROWS = 200_000
 EPOCHS = 100

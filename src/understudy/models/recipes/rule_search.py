@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from understudy.models.ensemble import rounded_down
-from understudy.models.recipes.recipe import Params, Rows
+from understudy.models.recipes.recipe import Params
+from understudy.models.recipes.rows import Rows
 from understudy.models.recipes.rule_list import Condition, LearnedRule
 
 CUTS = 19

@@ -11,18 +11,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from understudy.models.ensemble import Ensemble
 from understudy.models.nodes import Graph
-from understudy.models.recipes.recipe import (
-    BOTH,
-    LINEAR_VIEWS,
-    TREE_VIEWS,
-    Effort,
-    Estimate,
-    Fitted,
-    Params,
-    Recipe,
-    Rows,
-    Traits,
-)
+from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, TREE_VIEWS, Estimate, Fitted, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows
 
 MOST_TREE_ROWS = 50_000
 """Each tree of a forest is grown on at most so many rows."""

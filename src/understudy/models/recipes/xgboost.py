@@ -18,7 +18,8 @@ from understudy.models.recipes.boosted import (
     gathered,
     known_classes,
 )
-from understudy.models.recipes.recipe import ALL_VIEWS, BOTH, Effort, Estimate, Params, Recipe, Rows, Traits
+from understudy.models.recipes.recipe import ALL_VIEWS, BOTH, Estimate, Params, Recipe, Traits
+from understudy.models.recipes.rows import Effort, Rows
 
 PATIENCE = 50
 
