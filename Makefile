@@ -30,3 +30,5 @@ bench: ## Measure on the tables in DATA (make bench DATA=folder)
 	.venv/bin/python -m bench.tables $(DATA)
 	.venv/bin/python -m bench.serving $(DATA)
 	.venv/bin/python -m bench.kills --times 50
+	.venv/bin/python -m bench.evidence --page docs/evidence.md --jobs 2
+	.venv/bin/python -m bench.backtests $(DATA) --seeds 20 --jobs 2 --page docs/backtests.md
