@@ -8,13 +8,20 @@ from typer.testing import CliRunner
 
 from conftest import claims
 from understudy.cli.main import app
+from understudy.cli.show import console
 from understudy.core.errors import NotFoundError
 from understudy.flows import tryout
 from understudy.models.recipes import RECIPES
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that is wide enough for every line, whatever was imported before."""
+    monkeypatch.setattr(console, "_width", 200)
+
+
 def typed(*words: object) -> str:
-    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, [str(word) for word in words])
     if done.exception:
         raise done.exception
     return done.stdout

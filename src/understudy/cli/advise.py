@@ -118,12 +118,9 @@ def show_advice(advice: Advice) -> None:
 
 def show_probes(advice: Advice) -> None:
     """What was tried, in a table."""
-    table = plain_table(
-        f"tried on {advice.facts.measured:,} rows, by {advice.scheme}",
-        advice.goal,
-        "better than nothing by",
-        "behind the best by",
-    )
+    tried = f"tried on {advice.facts.measured:,} rows, by {advice.scheme}"
+    console.print(f"[dim]{escape(tried)}[/dim]", soft_wrap=True)
+    table = plain_table("", advice.goal, "better than nothing by", "behind the best by")
     for probe in advice.probes:
         if probe.value is None or probe.gain is None:
             table.add_row(escape(probe.title), escape(probe.error), "", "")

@@ -40,6 +40,7 @@ def show_entries(entries: tuple[Entry, ...]) -> None:
     table = plain_table(
         "recipe", "for", "a person can read", "rows", "fit", "answer", "onnx", "", right=("fit", "answer")
     )
+    table.columns[0].no_wrap = True
     for entry in entries:
         traits = entry.traits
         table.add_row(
