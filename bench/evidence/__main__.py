@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/evidence"), help="where tables and pictures go")
     parser.add_argument("--page", type=Path, help="a page with markers that also gets them, docs/evidence.md")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="some of the parts")
-    parser.add_argument("--runs", type=int, default=200, help="runs of each world")
+    parser.add_argument("--runs", type=int, default=100, help="runs of each world")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
     for name in options.only:

@@ -16,6 +16,9 @@ from understudy.evidence.gate import GatePlan, GateState, Rows, certified, fold_
 LABELS = (500, 1000, 2000, 5000, 20_000)
 RISKS = (0.01, 0.05, 0.10)
 DELTA, HISTORY = 0.05, 2000
+ELSEWHERE = ("linear", "flat", "ties")
+"""The worlds that are also measured at other r than 5 %."""
+
 WAYS = ("one look", "from nothing", "with history")
 
 
@@ -90,16 +93,16 @@ def false_certificates(history: str, max_error: float, runs: int) -> float:
 
 def measure(runs: int, jobs: int) -> Part:
     """The gate's power and its promise."""
-    tasks = [(world, risk) for risk in RISKS for world in WORLDS]
+    tasks = [(world, risk) for risk in RISKS for world in WORLDS if risk == 0.05 or world.name in ELSEWHERE]
     found = Parallel(n_jobs=jobs)(delayed(cover)(world, risk, runs) for world, risk in tasks)
     kinds = [(kind, risk) for risk in RISKS for kind in ("none", "like today", "unlike today")]
-    false = Parallel(n_jobs=jobs)(delayed(false_certificates)(kind, risk, 4 * runs) for kind, risk in kinds)
+    false = Parallel(n_jobs=jobs)(delayed(false_certificates)(kind, risk, 3 * runs) for kind, risk in kinds)
     return Part(
         "gate",
         {
             "gate power": power_table([one for one in found if one.max_error == 0.05]),
             "gate ratios": ratio_table(found),
-            "gate promise": promise_table(dict(zip(kinds, false, strict=True)), 4 * runs),
+            "gate promise": promise_table(dict(zip(kinds, false, strict=True)), 3 * runs),
         },
         chart(found),
     )
