@@ -16,10 +16,10 @@ from understudy.data.answers import label_order
 from understudy.data.split import Split
 from understudy.flows.adopted import Adopted, FrameScorer, Raw, open_adopted
 from understudy.flows.dataset import Dataset, assemble
+from understudy.flows.folding import clock_column
 from understudy.flows.golive import Candidate, Occasion, RunResult, Step, Tell, go_live, parquet
 from understudy.flows.propose import Told
 from understudy.flows.run import contract_step, ignore, quarantine, settle_task
-from understudy.flows.train import clock_column
 from understudy.flows.workspace import open_workspace
 from understudy.models.calibrate import Head, fit_number_head, fit_probability_head
 from understudy.models.session import open_session

@@ -17,9 +17,9 @@ from understudy.core.task_file import parse_task
 from understudy.data.prepare import fit_encoding
 from understudy.data.split import Scheme
 from understudy.flows.dataset import Dataset, assemble
+from understudy.flows.folding import clock_column
 from understudy.flows.propose import Told, propose_task
 from understudy.flows.run import task_name
-from understudy.flows.train import clock_column
 from understudy.flows.tryout import Tryout, compare, more_rows, prepare, rows_of
 from understudy.models.advice import Verdict, Wishes, judge
 from understudy.models.describe import describe

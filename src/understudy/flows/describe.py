@@ -18,7 +18,7 @@ from understudy.data.contract import Contract
 from understudy.data.prepare import Encoding, encode
 from understudy.data.reading import read_frame
 from understudy.flows.dataset import assemble
-from understudy.flows.train import views
+from understudy.flows.folding import views
 from understudy.flows.version import Manifest
 from understudy.flows.workspace import Workspace, open_workspace
 from understudy.models.describe import describe as in_words

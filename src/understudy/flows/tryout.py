@@ -19,7 +19,7 @@ from understudy.evaluation.intervals import bootstrap, paired_bootstrap
 from understudy.evaluation.measures import measure
 from understudy.flows.baseline import today_scores
 from understudy.flows.dataset import Dataset
-from understudy.flows.train import clock_column, views
+from understudy.flows.folding import clock_column, views
 from understudy.models.calibrate import apply_head, fit_probability_head
 from understudy.models.probes import PROBES, Probe, best_of
 from understudy.models.recipes import RECIPES, Effort, Params, Recipe, Rows, baseline_scores
