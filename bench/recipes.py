@@ -61,7 +61,7 @@ def make_rows(n: int, *, classes: bool) -> Rows:
 def cost(recipe: Recipe, rows: Rows) -> dict[str, Any]:
     """One fit, and the answers to single rows."""
     began = time.process_time()
-    fitted = recipe.fit(recipe.portfolio[0], rows, Effort(seed=0, threads=1))
+    fitted = recipe.fit(recipe.known(rows.kind)[0], rows, Effort(seed=0, threads=1))
     seconds = time.process_time() - began
     answer, how = answering(fitted, rows)
     times = []

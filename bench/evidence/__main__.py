@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from bench.evidence import budget, change, gate, promotion
+from bench.evidence import budget, change, controller, drift, gate, promotion, speed
 from bench.evidence.show import Part, write
 
 PARTS: dict[str, Callable[[int, int], Part]] = {
     "gate": gate.measure,
+    "mapie": controller.measure,
     "budget": budget.measure,
     "change": change.measure,
     "promotion": promotion.measure,
+    "drift": drift.measure,
+    "speed": speed.measure,
 }
 
 
@@ -26,10 +31,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="some of the parts")
     parser.add_argument("--runs", type=int, default=100, help="runs of each world")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--mapie", default=sys.executable, metavar="PYTHON", help="a Python that has MAPIE")
     options = parser.parse_args()
+    parts = PARTS | {"mapie": partial(controller.measure, python=options.mapie)}
     for name in options.only:
         began = time.perf_counter()
-        part = PARTS[name](options.runs, options.jobs)
+        part = parts[name](options.runs, options.jobs)
         for marker, text in part.tables.items():
             print(f"\n{marker}\n\n{text}")
         write(part, options.out, options.page)

@@ -19,6 +19,9 @@ RATES = (0.01, 0.02, 0.05)
 FASTER, SUSPECT = 0.1, 8.0
 """The audit rate once the account has used as many looks' worth of its room, and until it has come back by half."""
 
+FEWEST = 30
+"""Fewer errors are drawn as if they were as many."""
+
 
 def stopped_years(looks: float, ratio: float, runs: int) -> tuple[float, float, float, float]:
     """A year at a constant risk: how often it is stopped, after what part of it, with what excess, and too late.
@@ -185,30 +188,24 @@ def chart(found: dict[tuple[str, float, float], Ends]) -> alt.FacetChart:
     rows = []
     for (name, rate, faster), ends in found.items():
         for by, series in (("detector", ends.detector), ("budget", ends.budget)):
-            low, middle, high = np.maximum(np.quantile(series[:, 1], [0.1, 0.5, 0.9]), 50)
-            rows.append(
-                {
-                    "fall": name,
-                    "rate": speed(rate, faster),
-                    "by": by,
-                    "low": max(low, 50),
-                    "middle": middle,
-                    "high": high,
-                }
-            )
+            low, middle, high = np.maximum(np.quantile(series[:, 1], [0.1, 0.5, 0.9]), FEWEST)
+            drawn = {"low": low, "middle": middle, "high": high}
+            rows.append({"fall": name, "rate": speed(rate, faster), "by": by} | drawn)
     order = [speed(rate, rate) for rate in RATES] + [speed(0.02, FASTER)]
     colour = alt.Color(
         "by:N",
         title="steps down by",
         sort=["detector", "budget"],
         scale=alt.Scale(domain=["detector", "budget"], range=[COLOURS[1], COLOURS[2]]),
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", titleFontWeight="normal", symbolOpacity=1),
     )
-    base = alt.Chart(width=210, height=170).encode(
+    base = alt.Chart(width=230, height=190).encode(
         x=alt.X("rate:N", sort=order, title="audited", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("by:N")
     )
-    axis = alt.Axis(values=[100, 300, 1000, 3000], format=",")
-    y = alt.Y("low:Q", title="errors beyond r per case", scale=alt.Scale(type="log", domain=[50, 6000]), axis=axis)
+    words = f"datum.value == {FEWEST} ? '{FEWEST} or fewer' : format(datum.value, ',')"
+    axis = alt.Axis(values=[FEWEST, 100, 300, 1000, 3000], labelExpr=words)
+    scale = alt.Scale(type="log", domain=[25, 6000], nice=False)
+    y = alt.Y("low:Q", title="errors beyond r per case", scale=scale, axis=axis)
     whole = base.mark_rule(strokeWidth=6, opacity=0.35).encode(y=y, y2="high:Q", color=colour)
     middle = base.mark_point(filled=True, size=60, opacity=1).encode(y="middle:Q", color=colour)
     names = [kind.name for kind in FALLS]

@@ -156,6 +156,7 @@ def chart(found: dict[str, list[float]]) -> alt.LayerChart:
         title=None,
         sort=names,
         scale=alt.Scale(domain=names, range=["#7fc4bf", COLOURS[2], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[0]]),
+        legend=alt.Legend(symbolOpacity=1),
     )
     x = alt.X(
         "risk:Q",
@@ -166,4 +167,4 @@ def chart(found: dict[str, list[float]]) -> alt.LayerChart:
     scale, axis = alt.Scale(type="log", domain=[30, 15_000]), alt.Axis(values=[30, 100, 300, 1000, 3000, 10_000])
     y = alt.Y("delay:Q", title="looks until the alarm", scale=scale, axis=axis)
     base = alt.Chart(data(rows), width=420, height=260).encode(x=x, y=y, color=colour)
-    return alt.layer(base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=45))
+    return alt.layer(base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=45, opacity=1))

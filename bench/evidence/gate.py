@@ -20,6 +20,8 @@ ELSEWHERE = ("linear", "flat", "ties")
 """The worlds that are also measured at other r than 5 %."""
 
 WAYS = ("one look", "from nothing", "with history")
+LEAST = 0.01
+"""The coverage by one look from which a ratio to it says anything."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +127,21 @@ def power_table(found: list[Coverage]) -> str:
 def ratio_table(found: list[Coverage]) -> str:
     """Coverage as a share of what one look certifies."""
     head = ["risk", "r", *(f"{n:,}" for n in LABELS[2:])]
-    rows = []
-    for one in found:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            cold, warm = one.mean[1] / one.mean[0], one.mean[2] / one.mean[0]
-        if one.mean[0, -1] > 0:
-            columns = [f"{a:.2f} · {b:.2f}" for a, b in zip(cold[2:], warm[2:], strict=True)]
-            rows.append([one.world, percent(one.max_error), *columns])
+    rows = [
+        [one.world, percent(one.max_error), *(ratio(*column) for column in one.mean.T[2:])]
+        for one in found
+        if one.mean[0, -1] > 0
+    ]
     return table(head, rows)
+
+
+def ratio(once: float, cold: float, warm: float) -> str:
+    """Both as a share of one look; a dash where that certifies less than one case in a hundred.
+
+    >>> ratio(0.2, 0.1, 0.19), ratio(0.004, 0.0, 0.1)
+    ('0.50 · 0.95', '—')
+    """
+    return f"{cold / once:.2f} · {warm / once:.2f}" if once >= LEAST else "—"
 
 
 def promise_table(found: dict[tuple[str, float], float], runs: int) -> str:
@@ -157,9 +166,13 @@ def chart(found: list[Coverage]) -> alt.FacetChart:
         for n, value in zip(LABELS, series, strict=True)
     ]
     x = alt.X(
-        "labels:Q", title="labels", scale=alt.Scale(type="log", domain=[450, 22_000]), axis=alt.Axis(values=LABELS)
+        "labels:Q",
+        title="labels",
+        scale=alt.Scale(type="log", domain=[420, 24_000]),
+        axis=alt.Axis(values=LABELS, format="~s"),
     )
-    y = alt.Y("coverage:Q", title="certified coverage", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    whole = alt.Scale(domain=[-0.03, 1.03], nice=False)
+    y = alt.Y("coverage:Q", title="certified coverage", scale=whole, axis=alt.Axis(format="%"))
     colour = alt.Color(
         "way:N", title=None, sort=WAYS, scale=alt.Scale(domain=WAYS, range=COLOURS[:3]), legend=alt.Legend(orient="top")
     )

@@ -96,7 +96,11 @@ def chart(taken: dict[Duel, np.ndarray]) -> alt.FacetChart:
     x = alt.X("cases:Q", title="cases", scale=scale, axis=axis)
     y = alt.Y("share:Q", title="promoted", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     line = alt.Chart(data(rows)).mark_line(color=COLOURS[2], strokeWidth=2).encode(x=x, y=y)
-    once = alt.Chart(data(marks)).mark_point(filled=True, size=70, color=COLOURS[3], shape="diamond").encode(x=x, y=y)
+    once = (
+        alt.Chart(data(marks))
+        .mark_point(filled=True, size=70, opacity=1, color=COLOURS[3], shape="diamond")
+        .encode(x=x, y=y)
+    )
     layered = [
         alt.layer(
             line.transform_filter(alt.datum.duel == one["duel"]), once.transform_filter(alt.datum.duel == one["duel"])

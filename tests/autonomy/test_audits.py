@@ -5,8 +5,9 @@ import pytest
 from msgspec.structs import replace
 
 from evidence.promises import kept
-from understudy.autonomy.audits import CALM, FEW, SUSPICION_RATE, borne_out, set_audits, suspicions
-from understudy.autonomy.standing import Standing
+from understudy.autonomy.audits import CALM, DOUBT, FEW, SUSPICION_RATE, borne_out, set_audits, suspicions
+from understudy.autonomy.standing import Rung, Standing
+from understudy.autonomy.thresholds import relax, tighten
 from understudy.autonomy.watch import Watch
 from understudy.core.nouns import Deployment, Level
 from understudy.core.task import Autonomy, Decision, Task
@@ -120,43 +121,69 @@ def test_the_rule_that_is_simulated_is_the_rule_of_the_ladder() -> None:
             assert next_rates(np.array([rate]), np.array([looks]), np.array([loss]))[0] == pytest.approx(then)
 
 
+def test_so_is_the_rule_for_thresholds() -> None:
+    rungs = {"yes": (Rung(threshold=0.95, cases=10), Rung(threshold=0.9, cases=100))}
+    for rate in (0.2, 0.1, 0.05):
+        for looks in (24, 49, 50, 51, 200):
+            for loss in (0.0, looks * R, looks * R + 1):
+                for raised in (False, True):
+                    now = replace(PARTIAL, audit_rate=rate, raised_from={"yes": 0.9} if raised else {})
+                    watch = Watch(rate=rate, raised=raised, looks=looks, loss=loss)
+                    standing = stands(rate, looks, loss, rungs=rungs, watch=watch)
+                    moved = (tighten(SIMPLE, now, standing, ()) or relax(SIMPLE, now, standing, ())) is not None
+                    found = next_raised(*(np.array([value]) for value in (rate, raised, looks, loss)))[0]
+                    assert found == (raised != moved), (rate, looks, loss, raised)
+
+
+def next_raised(rate: np.ndarray, raised: np.ndarray, looks: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Whether thresholds are raised afterwards: by looks that clear nothing, until as many find nothing."""
+    wrong, many = loss > R * looks, looks >= DOUBT / R
+    return np.where(raised, wrong | ~many, (rate >= SUSPICION_RATE) & wrong & many)
+
+
 class Crowd:
-    """Many tasks at `partial`, whose audit rates follow what their audits have found."""
+    """Many tasks at `partial`, whose audit rates and thresholds follow what their audits have found."""
 
     def __init__(self, runs: int) -> None:
         self.rate, self.looks, self.loss = np.full(runs, 0.2), np.zeros(runs), np.zeros(runs)
-        self.lowest = self.rate.copy()
+        self.lowest, self.raised, self.tightened = self.rate.copy(), np.zeros(runs, bool), np.zeros(runs, bool)
 
     def note(self, audited: np.ndarray, loss: np.ndarray) -> None:
         self.looks += audited
         self.loss += audited * loss
         then = next_rates(self.rate, self.looks, self.loss)
-        same = then == self.rate
+        then = np.where(self.raised, np.maximum(then, self.rate), then)
+        raised = next_raised(self.rate, self.raised, self.looks, self.loss)
+        same = (then == self.rate) & (raised == self.raised)
         self.rate, self.looks, self.loss = then, self.looks * same, self.loss * same
+        self.raised, self.tightened = raised, self.tightened | raised
         self.lowest = np.minimum(self.lowest, then)
 
 
 def certified_falsely(*, weighted: bool, runs: int = 1000, steps: int = 4000) -> np.ndarray:
     """Whether a threshold below the deployed one, at a risk of exactly r, is ever certified.
 
-    Half of its cases are decided by the machine and audited at a rate that moves, the others are reviewed blind.
+    Half of its cases are decided by the machine, a quarter while a suspicion has raised the deployed threshold, and
+    audited at a rate that moves; the others are reviewed blind.
     """
     rng = np.random.default_rng(11)
     crowd, wealth, peak = Crowd(runs), np.zeros(runs), np.zeros(runs)
     for _ in range(steps):
-        automated = rng.random(runs) < 0.5
+        sure = rng.random(runs)
+        automated = sure < np.where(crowd.raised, 0.25, 0.5)
         chance, least = np.where(automated, crowd.rate, BLIND), np.minimum(crowd.rate, BLIND)
         looked = rng.random(runs) < chance
-        loss = (rng.random(runs) < np.where(automated, R + 0.03, R - 0.03)).astype(float)
+        loss = (rng.random(runs) < np.where(sure < 0.5, R + 0.03, R - 0.03)).astype(float)
         weight = least / chance if weighted else np.ones(runs)
         wealth += np.where(looked, log_gains(loss, weight, R, (0.2,))[:, 0], 0.0)
         peak = np.maximum(peak, wealth)
         crowd.note(looked & automated, loss)
     assert (crowd.lowest <= 0.05).mean() > 0.2  # the rates have moved
+    assert crowd.tightened.mean() > 0.5  # and the thresholds
     return peak >= -np.log(0.05)
 
 
-def test_audit_rates_that_follow_past_audits_certify_nothing_falsely() -> None:
+def test_audit_rates_and_thresholds_that_follow_past_audits_certify_nothing_falsely() -> None:
     assert kept(certified_falsely(weighted=True), 0.05)
 
 

@@ -41,7 +41,7 @@ def test_every_recipe_is_listed_with_what_it_costs() -> None:
     assert " µs" in text
     listed = json.loads(typed("recipes", "--json"))
     assert [entry["name"] for entry in listed] == list(RECIPES)
-    assert listed[1]["space"] == {"C": {"low": 0.001, "high": 100.0, "log": True, "choices": []}}
+    assert listed[1]["space"]["C"] == {"low": 0.001, "high": 100.0, "log": True, "choices": []}
 
 
 def test_one_recipe_is_told_in_full() -> None:

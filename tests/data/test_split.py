@@ -92,3 +92,8 @@ def test_other_folds_score_every_row_once(scheme: str) -> None:
             assert not set(groups[fold.fit]) & set(groups[fold.score])
         if strata is not None:
             assert abs(strata[fold.score].mean() - strata.mean()) < 0.03
+
+
+def test_the_first_half_of_the_rows_in_time_only_trains() -> None:
+    made = folds("time", n=400, k=4, order=np.arange(400))
+    assert [(len(fold.fit), len(fold.score)) for fold in made] == [(200, 50), (250, 50), (300, 50), (350, 50)]

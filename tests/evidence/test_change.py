@@ -19,6 +19,7 @@ from understudy.evidence.change import (
     noticing_rate,
     open_detector,
 )
+from understudy.evidence.fixed import clopper_pearson
 from understudy.evidence.means import MeanPlan, fold_mean, mean_evidence, open_mean
 
 PLAN = DetectorPlan(max_error=0.2, mean_run=1000)
@@ -169,6 +170,15 @@ def test_harm_is_not_judged_by_a_bound_for_one_look() -> None:
     before = bounds(np.zeros(100), 0.05)
     with pytest.raises(ValueError, match="one look only"):
         harmed(msgspec.structs.replace(before, anytime=False), before)
+
+
+def test_bounds_for_one_look_that_claim_to_hold_at_any_time_cry_harm_where_none_was_done() -> None:
+    rng, cried, before = np.random.default_rng(9), [], bounds((np.arange(200_000) % 20 == 0).astype(float), 0.05)
+    for _ in range(100):
+        errors = (rng.random(2000) < 0.05).cumsum()[24::25]
+        looks = [clopper_pearson(int(found), 25 * n, alpha=0.1) for n, found in enumerate(errors, 1)]
+        cried.append(any(harmed(msgspec.structs.replace(look, anytime=True), before) for look in looks))
+    assert not kept(np.array(cried), 0.025 + 0.05)  # what the bounds promise together
 
 
 @pytest.mark.parametrize(("r", "risk", "length"), [(0.05, 0.1, 73_000), (0.05, 0.075, 20_000), (0.2, 0.4, 1000)])

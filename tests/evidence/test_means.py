@@ -258,7 +258,7 @@ def test_one_value_says_little_and_many_of_the_same_say_much(value: float) -> No
 @pytest.mark.parametrize(
     ("value", "weight", "said"),
     [(1.5, 1.0, "outside the limits"), (-0.1, 1.0, "outside the limits"), (np.inf, 1.0, "outside the limits")]
-    + [(0.5, weight, "weight lies") for weight in (0.0, 1.1, np.nan)],
+    + [(0.5, weight, "weight or propensity lies") for weight in (0.0, 1.1, np.nan)],
 )
 def test_values_and_weights_have_their_ranges(value: float, weight: float, said: str) -> None:
     with pytest.raises(ValueError, match=said):

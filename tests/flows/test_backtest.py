@@ -143,8 +143,14 @@ def test_nobody_reviews_nothing_is_certified(tmp_path: Path) -> None:
     assert "decided none by itself" in conclusion(result)
 
 
-def test_rows_without_a_calendar_are_spread_evenly_and_it_says_so(ran) -> None:
+def timeless(ran):
+    """The task of the claims, without the time that was found in them."""
     task = understudy.open_workspace(ran[0]).read_task("claims")
+    return msgspec.structs.replace(task, decision=msgspec.structs.replace(task.decision, time=None))
+
+
+def test_rows_without_a_calendar_are_spread_evenly_and_it_says_so(ran) -> None:
+    task = timeless(ran)
     table = pl.DataFrame({"pay": ["yes", "no"] * 100})
     history = as_history(table, task, start=0.5, days=100, seed=0)
     assert set(np.diff(history.at)) == {43_200_000_000}
@@ -158,7 +164,7 @@ def made(task, **columns) -> tuple:
 
 
 def test_the_truth_is_due_after_rows_or_time(ran) -> None:
-    history = made(understudy.open_workspace(ran[0]).read_task("claims"))
+    history = made(timeless(ran))
     day = 86_400_000_000
     assert set(due_times(history, "3") - history.at) == {3 * day}
     assert set(due_times(history, "12h") - history.at) == {day // 2}
@@ -179,7 +185,7 @@ def test_the_truth_is_due_when_a_column_says_and_never_where_it_is_empty(ran) ->
 
 
 def test_time_goes_in_steps_no_longer_than_the_delay_and_no_case_is_left_out(ran) -> None:
-    history = made(understudy.open_workspace(ran[0]).read_task("claims"))
+    history = made(timeless(ran))
     for delay in ("12h", "3d", "1", "30"):
         due = due_times(history, delay)
         found = list(steps(history.at, due, delay))
@@ -189,7 +195,7 @@ def test_time_goes_in_steps_no_longer_than_the_delay_and_no_case_is_left_out(ran
 
 
 def test_too_few_rows_at_the_start_are_refused(ran) -> None:
-    task = understudy.open_workspace(ran[0]).read_task("claims")
+    task = timeless(ran)
     with pytest.raises(DataError, match="10 would be known at the start"):
         as_history(pl.DataFrame({"pay": ["yes", "no"] * 50}), task, start=0.1, days=100, seed=0)
 

@@ -159,3 +159,38 @@ def test_a_task_file_that_promises_something_else_ends_what_was_certified(librar
     after = deployed(library)
     assert (after.level, after.thresholds, after.epoch) == (Level.ASSIST, {}, before.epoch + 1)
     assert "evidence is gathered anew" in history(library.work, "claims")[-1].body["reasons"][1]
+
+
+def test_a_suspicion_raises_the_thresholds_and_calm_brings_them_back(library) -> None:
+    """Audits first; then thresholds, since looks at the raised rate do not clear it; and back after calm ones."""
+    certify(library)
+    before = deployed(library)
+    come(library, 900, 935, wrong=4)
+    learned = learn(library, "claims")
+    assert deployed(library).audit_rate >= 0.1
+    for first in range(935, 1200, 15):
+        if learned.made is not None and learned.made.kind == "tighten":
+            break
+        come(library, first, first + 15, wrong=4)
+        learned = learn(library, "claims")
+    raised = deployed(library)
+    assert (moves(library)[-1], raised.level, raised.epoch) == ("moved.tighten", Level.PARTIAL, before.epoch)
+    certified = learned.standing.rungs
+    assert raised.thresholds != before.thresholds
+    assert all(low >= before.thresholds[answer] for answer, low in raised.thresholds.items())
+    assert all(low in [rung.threshold for rung in certified[answer]] for answer, low in raised.thresholds.items())
+    reasons = history(library.work, "claims")[-1].body["reasons"]
+    assert any("have not cleared the suspicion" in reason for reason in reasons)
+    assert any(reason.startswith("People would decide about") for reason in reasons)  # the forecast of the queue
+    status = task_status(library.work, "claims")
+    assert status.raised_from == before.thresholds
+    assert "Something is suspected: until that has passed, it must be surer than before to decide." in status.sentence
+    assert faithful(library)
+    last = 1200
+    while deployed(library).raised_from:
+        come(library, last, last + 30)
+        learn(library, "claims")
+        last += 30
+    assert deployed(library).thresholds == before.thresholds
+    assert "moved.relax" in moves(library)
+    assert faithful(library)

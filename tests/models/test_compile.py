@@ -12,7 +12,9 @@ from hypothesis.extra.numpy import arrays
 from models.quick import BOOSTED, BRIEF, CLASSIFIERS, ESTIMATORS, MEMBERS, QUICK
 from understudy.core.errors import ModelError
 from understudy.models import compile as compiling
+from understudy.models.blend import Blend, alone
 from understudy.models.calibrate import Head, apply_head, fit_number_head, fit_probability_head
+from understudy.models.calibration_choice import FITS
 from understudy.models.compile import Difference, compile_model, difference
 from understudy.models.ensemble import rounded_down
 from understudy.models.recipes import RECIPES, Effort, Rows
@@ -218,6 +220,90 @@ def test_a_head_that_leaves_probabilities_alone_compiles(make_rows):
 def test_a_steep_and_a_flat_head_agree(slope, make_rows):
     rows = make_rows(3)
     assert Both("lightgbm", rows, head=Head(slope=slope, bias=(1.0, -2.0, 1.0))).apart(rows.X).agrees
+
+
+UNLIKE = {
+    2: ["lightgbm", "logistic", "forest", "bayes", "neighbours", "network"],
+    3: ["lightgbm", "logistic", "forest", "bayes", "svm", "tree"],
+    0: ["lightgbm", "ridge", "forest", "network", "neighbours", "tree"],
+}
+CURVES = {
+    k: tuple(tuple(-17.0 + 34 * np.linspace(0, 1, 9 + place) ** (1 + 0.1 * place)) for place in range(k))
+    for k in (2, 3)
+}
+HEADS = {
+    "none": lambda k: Head(),
+    "platt": lambda k: Head(slope=1.3, bias=tuple(np.linspace(-0.5, 0.5, k))),
+    "curves": lambda k: Head(
+        knots=CURVES[k], levels=tuple(tuple(np.linspace(0.001, 0.99, len(knots)) ** 2) for knots in CURVES[k])
+    ),
+}
+
+
+class BlendBoth(Both):
+    """A blend of unlike members and its compiled form."""
+
+    def __init__(self, rows, head):
+        members = [RECIPES[name].fit(BRIEF[name], rows, Effort(7, 1)) for name in UNLIKE[rows.n_classes]]
+        weights = np.arange(1.0, len(members) + 1)
+        self.fitted = Blend(tuple(members), weights / weights.sum())
+        self.head = head
+        self.model = compile_model(self.fitted, head, rows.X.shape[1])
+        self.session = open_session(self.model)
+
+
+@pytest.fixture(scope="module")
+def mixed(request, make_rows):
+    k, head = request.param
+    rows = make_rows(k, n=600)
+    if k == 3:  # a class without a training row
+        rows = replace(rows, X=rows.X[rows.y != 1], y=rows.y[rows.y != 1])
+    return BlendBoth(rows, HEADS[head](k) if k else Head())
+
+
+every_blend = pytest.mark.parametrize(
+    "mixed", [(2, "none"), (2, "platt"), (2, "curves"), (3, "platt"), (3, "curves"), (0, "")], indirect=True
+)
+
+
+@every_blend
+def test_a_blend_of_unlike_members_agrees_on_ordinary_and_dirty_rows(mixed, make_rows):
+    X = make_rows(2, n=1000, seed=3).X
+    for rows in (X, dirty(X), np.zeros((1, 8), dtype=np.float32)):
+        assert mixed.apart(rows).agrees, mixed.apart(rows)
+    assert np.ptp(mixed.compiled(X), axis=0).max() > 0.1
+
+
+@every_blend
+@settings(deadline=None, max_examples=25)
+@given(X=arrays(np.float32, (5, 8), elements=ENCODED), codes=arrays(np.float32, 5, elements=st.integers(0, 255)))
+def test_a_blend_of_unlike_members_agrees_on_any_row(mixed, X, codes):
+    X[:, 4] = codes
+    assert mixed.apart(X).agrees, mixed.apart(X)
+
+
+@pytest.mark.parametrize(("k", "method"), [(2, "isotonic"), (2, "venn-abers"), (3, "isotonic"), (3, "venn-abers")])
+def test_a_fitted_curve_agrees(k, method, make_rows):
+    rows, fresh = make_rows(k, n=1500), make_rows(k, n=1500, seed=5)
+    member = RECIPES["logistic"].fit(QUICK["logistic"], rows, Effort(7, 1))
+    both = Both("logistic", rows, head=FITS[method](member.raw(fresh.X), fresh.y, None))
+    assert both.head.method == method
+    assert both.apart(fresh.X).agrees
+    assert both.apart(dirty(fresh.X)).agrees
+
+
+def test_a_member_counts_as_much_as_its_weight(make_rows):
+    rows = make_rows(2)
+    one, other = (RECIPES[name].fit(BRIEF[name], rows, Effort(7, 1)) for name in ("logistic", "forest"))
+    for share in (0.1, 0.9):
+        blend = Blend((one, other), np.array([share, 1 - share]))
+        said = run_session(open_session(compile_model(blend, Head(), 8)), rows.X)
+        np.testing.assert_allclose(said, share * one.raw(rows.X) + (1 - share) * other.raw(rows.X), atol=1e-6)
+
+
+def test_a_blend_of_one_member_compiles_to_the_member(make_rows):
+    both = Both("forest", make_rows(2))
+    assert compile_model(alone(both.fitted), both.head, 8) == both.model
 
 
 def test_a_member_without_a_compiled_form_is_refused(make_rows):

@@ -144,3 +144,26 @@ def test_a_model_that_is_too_large_says_which_are_not(name, claims):
     fitted = RECIPES[name].fit({**RECIPES[name].portfolio[0], "n_estimators": 5}, rows, EFFORT)
     with pytest.raises(ModelError, match=r"too large to be read[\s\S]*rules, tree, logistic"):
         describe(fitted, encoding, LABELS)
+
+
+def test_a_curve_is_told_piece_by_piece_in_its_own_unit_and_the_pieces_add_up(claims):
+    encoding, rows = claims
+    fitted = RECIPES["logistic"].fit({"C": 1.0, "steps": "curves"}, rows, EFFORT)
+    text = describe(fitted, encoding, LABELS)
+    assert text.startswith("added to the log odds of yes:")
+    pieces = [line.split(maxsplit=1) for line in text.splitlines() if " amount from " in line]
+    assert len(pieces) >= 3
+    place, scale = feature(encoding, "amount"), encoding.parts[0]
+    for said, words in pieces:
+        ends = [float(end) for end in words.removeprefix("amount from ").split(" to ")]
+        two = np.repeat(rows.X[:1], 2, axis=0)
+        two[:, place] = [(end - scale.center) / scale.scale for end in ends]
+        odds = np.log(fitted.raw(two)[:, 1] / fitted.raw(two)[:, 0])
+        assert odds[1] - odds[0] == pytest.approx(float(said), rel=0.05, abs=0.02)
+
+
+def test_what_is_kept_of_many_columns_is_told_by_name(claims):
+    encoding, rows = claims
+    text = describe(RECIPES["lasso"].fit({"strength": 0.01, "steps": "stable"}, rows, EFFORT), encoding, LABELS)
+    assert "amount" in text
+    assert len(text.splitlines()) < 10

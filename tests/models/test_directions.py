@@ -20,7 +20,7 @@ def encoding():
 
 
 def test_each_feature_gets_the_direction_of_its_column(encoding):
-    found = directions(encoding, {"amount": "-", "member": "+"})
+    found = directions(encoding, {"amount": "falls", "member": "rises"})
     named = dict(zip([feature.name for feature in encoding.features], found.tolist(), strict=True))
     assert {name: sign for name, sign in named.items() if sign} == {"amount": -1, "member": 1}
     assert "amount is missing" in named
@@ -33,9 +33,9 @@ def test_without_knowledge_all_are_0(encoding):
 @pytest.mark.parametrize(
     ("known", "message"),
     [
-        ({"region": "+"}, r"direction is given for 'region'[\s\S]*These are: amount, member\."),
-        ({"age": "-"}, "direction is given for 'age'"),
-        ({"amount": "up"}, "direction of 'amount' is 'up'; it is '\\+' or '-'"),
+        ({"region": "rises"}, r"direction is given for 'region'[\s\S]*These are: amount, member\."),
+        ({"age": "falls"}, "direction is given for 'age'"),
+        ({"amount": "up"}, "direction of 'amount' is 'up'; it is 'rises' or 'falls'"),
     ],
 )
 def test_a_column_without_direction_and_a_sign_that_is_none_are_refused(encoding, known, message):

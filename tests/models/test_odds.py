@@ -147,3 +147,38 @@ def test_too_few_rows_and_rows_of_one_class_are_refused(make_rows, effort):
         effects(fitted, replace(rows, X=rows.X[:5], y=rows.y[:5]))
     with pytest.raises(ModelError, match="all of one class"):
         effects(fitted, replace(rows, y=np.zeros(400, dtype=np.int64)))
+
+
+def test_of_columns_that_a_step_has_kept_effects_are_told_by_their_own_places():
+    weights = np.zeros(30)
+    weights[[0, 11]] = 1.0, -1.0
+    rows = drawn(np.random.default_rng(0), 800, weights)
+    kept_only = RECIPES["lasso"].fit({"strength": 0.01, "steps": "stable"}, rows, EFFORT)
+    assert kept_only.steps
+    found = {one.feature: one for one in effects(kept_only, rows)}
+    assert found[0].effect.lower > 1
+    assert found[11].effect.upper < 1
+
+
+def test_beside_a_curve_an_effect_is_adjusted_for_it_and_beside_a_straight_line_it_is_not():
+    """A flag that goes with both ends of a number, and a number whose ends pay: the flag itself does nothing."""
+    rng = np.random.default_rng(1)
+    number = rng.normal(size=4000)
+    flag = rng.random(4000) < np.where(np.abs(number) > 1, 0.9, 0.1)
+    X = np.column_stack([number, flag]).astype(np.float32)
+    y = 3 * np.abs(number) + rng.normal(size=4000)
+    rows = Rows("regression", 0, X, y, ["number", "flag"])
+    curved, straight = (
+        RECIPES["ridge"].fit({"alpha": 1.0, "steps": name}, rows, EFFORT) for name in ("curves", "plain")
+    )
+    flags = [next(one for one in effects(fitted, rows) if one.feature == 1) for fitted in (curved, straight)]
+    assert flags[0].effect.lower < 0.05
+    assert flags[1].effect.lower > 1
+    assert [one.state for one in effects(curved, rows) if one.feature == 0] == ["curve"]
+
+
+def test_of_products_it_is_said_that_they_are_no_single_figures():
+    rows = drawn(np.random.default_rng(0), 800, np.array([1.0, -1.0, 0.0]))
+    crossed = replace(rows, y=(rows.X[:, 0] * rows.X[:, 1] > 0).astype(np.int64))
+    with pytest.raises(ModelError, match=r"multiplied[\s\S]*lasso"):
+        effects(RECIPES["logistic"].fit({"C": 1.0, "steps": "curves+crosses"}, crossed, EFFORT), crossed)

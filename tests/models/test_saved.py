@@ -13,10 +13,19 @@ from sklearn.preprocessing import FunctionTransformer
 
 from models.quick import BRIEF, MEMBERS, QUICK
 from understudy.core.errors import ModelError
+from understudy.models.blend import Blend
 from understudy.models.calibrate import Head
 from understudy.models.compile import compile_model
 from understudy.models.recipes import RECIPES
-from understudy.models.saved import load_fitted, load_member, load_skops, repeatable, save_fitted
+from understudy.models.saved import (
+    load_blend,
+    load_fitted,
+    load_member,
+    load_skops,
+    repeatable,
+    save_blend,
+    save_fitted,
+)
 
 
 @pytest.mark.parametrize(("name", "k"), MEMBERS)
@@ -25,7 +34,7 @@ def test_a_saved_member_answers_as_before(name, k, make_rows, effort):
     fitted = RECIPES[name].fit(QUICK[name], rows, effort)
     files = save_fitted(fitted)
     assert {"member.json"} < set(files) <= {"member.json", "model.txt", "model.json", "model.skops"}
-    assert (load_fitted(files)(rows.X) == fitted.raw(rows.X)).all()
+    assert (load_member(files).raw(rows.X) == fitted.raw(rows.X)).all()
     back = load_member(files)
     assert (back.recipe, back.columns.tolist(), back.kind) == (name, fitted.columns.tolist(), fitted.kind)
 
@@ -36,11 +45,22 @@ def test_a_loaded_member_compiles_to_the_same_bytes(name, k, make_rows, effort):
     assert compile_model(load_member(save_fitted(fitted)), Head(), 8) == compile_model(fitted, Head(), 8)
 
 
+@pytest.mark.parametrize("k", [2, 0])
+def test_a_saved_blend_answers_as_before(k, make_rows, effort):
+    rows = make_rows(k)
+    members = [RECIPES[name].fit(BRIEF[name], rows, effort) for name in ("lightgbm", "forest", "tree")]
+    blend = Blend((*members, members[0]), np.array([0.5, 0.2, 0.2, 0.1]))
+    files = save_blend(blend)
+    assert {name.partition("/")[0] for name in files} == {"blend.json", "0", "1", "2", "3"}
+    assert (load_fitted(files)(rows.X) == blend.raw(rows.X)).all()
+    assert (load_blend(files).weights == blend.weights).all()
+
+
 def test_boosting_that_stopped_early_keeps_only_the_rounds_that_count(make_rows, effort):
     rows, stop = make_rows(2), make_rows(2, seed=1)
     rows = replace(rows, X_stop=stop.X, y_stop=stop.y)
     fitted = RECIPES["lightgbm"].fit({**QUICK["lightgbm"], "n_estimators": 2000}, rows, effort)
-    assert (load_fitted(save_fitted(fitted))(stop.X) == fitted.raw(stop.X)).all()
+    assert (load_member(save_fitted(fitted)).raw(stop.X) == fitted.raw(stop.X)).all()
     assert msgspec.json.decode(save_fitted(fitted)["member.json"])["rounds"] == fitted.rounds
 
 

@@ -1,6 +1,6 @@
 """The race keeps its budget, survives what fails, and repeats itself."""
 
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import replace
 from itertools import count
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from understudy.core.errors import MissingExtraError, ModelError
-from understudy.models.recipes import Effort, Estimate, Recipe
-from understudy.models.search import Budget, Fold, Race, refit, search
+from understudy.engines.threads import ThreadCrew
+from understudy.models.recipes import Effort, Estimate, Recipe, Traits
+from understudy.models.search import Budget, Fold, Race, Replay, refit, search
 
 
 @pytest.fixture
@@ -35,7 +36,9 @@ def catalogue(monkeypatch):
     """Replaces the catalogue by recipes that are cheap, slow, bad or broken at will."""
 
     def fill(*recipes):
-        monkeypatch.setattr("understudy.models.search.RECIPES", {recipe.name: recipe for recipe in recipes})
+        named = {recipe.name: recipe for recipe in recipes}
+        for module in ("entry", "again", "run"):
+            monkeypatch.setattr(f"understudy.models.search.{module}.RECIPES", named)
 
     return fill
 
@@ -149,7 +152,7 @@ def test_a_trial_that_fails_costs_its_slot_and_not_the_search(make_folds, catalo
     assert found.trials[0].state == "failed"
     assert found.trials[0].score is None
     assert "the matrix is singular" in found.trials[0].error
-    assert tuple(told) == found.trials
+    assert sorted(told, key=lambda trial: trial.number) == list(found.trials)
     assert [trial.recipe for trial in found.trials].count("bad") == 1
 
 
@@ -184,8 +187,8 @@ def test_when_all_trials_fail_the_reasons_are_told(make_folds, catalogue):
 
 
 def test_a_clearly_worse_setting_is_stopped_after_its_first_fold(make_folds, catalogue, monkeypatch):
-    monkeypatch.setattr("understudy.models.search.FEWEST_JUDGED", 80)
-    catalogue(recipe("one", says, ({"p": 0.5}, {"p": 0.99}, {"p": 0.51})))
+    monkeypatch.setattr("understudy.models.search.plan.FEWEST_JUDGED", 80)
+    catalogue(recipe("one", says, ({"p": 0.5}, {"p": 0.99}, {"p": 0.5001})))
     found = search(make_folds(2), 240, race(Budget(trials=3)))
     assert [trial.state for trial in found.trials] == ["complete", "pruned", "complete"]
     assert [len(trial.fold_scores) for trial in found.trials] == [3, 1, 3]
@@ -197,13 +200,15 @@ def test_no_setting_is_stopped_on_a_few_rows(make_folds, catalogue):
     assert [trial.state for trial in found.trials] == ["complete", "complete"]
 
 
-def test_no_trial_is_started_that_would_not_end_in_time(make_folds, catalogue):
+def test_no_trial_is_started_that_would_not_end_in_time(make_folds, catalogue, monkeypatch):
+    for name in ("COMPILING", "HEAD_SECONDS", "HEAD_PER_MEMBER", "HEAD_PER_ROW", "FEW_ROWS_SECONDS"):
+        monkeypatch.setattr(f"understudy.models.search.costs.{name}", 0.0)
     clock = Clock()
     catalogue(recipe("steady", clock.slow(lambda *_: Estimate(Says(0.5)), 1.0)))
-    found = search(make_folds(2), 240, race(Budget(seconds=10), clock))
-    assert len(found.trials) == 3
-    assert clock.time - 1000 == 9
-    assert [trial.seconds for trial in found.trials] == [3.0] * 3
+    found = search(make_folds(2), 240, race(Budget(seconds=12), clock))
+    assert [(trial.state, trial.seconds) for trial in found.trials] == [("complete", 3.0)] * 2
+    third, refit_of_one = 3.0, (240 + 80) / 160
+    assert clock.time - 1000 + 2 * refit_of_one <= 12 < clock.time - 1000 + third + 3 * refit_of_one
 
 
 def test_a_trial_that_turns_out_slow_is_given_up_between_folds(make_folds, catalogue):
@@ -215,11 +220,41 @@ def test_a_trial_that_turns_out_slow_is_given_up_between_folds(make_folds, catal
     assert clock.time - 1000 <= 6
 
 
-def test_one_trial_is_completed_however_small_the_budget(make_folds, catalogue):
+def test_one_trial_is_judged_however_small_the_budget(make_folds, catalogue):
     clock = Clock()
     catalogue(recipe("slow", clock.slow(says, 100.0)), recipe("other", says))
-    found = search(make_folds(2), 240, race(Budget(seconds=1), clock))
-    assert [(trial.recipe, trial.state) for trial in found.trials] == [("slow", "complete")]
+    folds = make_folds(2)
+    found = search(folds, 240, race(Budget(seconds=1), clock))
+    assert [(trial.recipe, len(trial.fold_scores)) for trial in found.trials] == [("slow", 1)]
+    assert found.weights == {0: 1.0}
+    assert np.isfinite(found.oof[folds[0].positions]).all()
+    assert np.isnan(found.oof[folds[1].positions]).all()
+
+
+def test_far_better_trials_with_one_fold_serve_where_there_was_no_time_for_more(make_folds, catalogue):
+    clock = Clock()
+    folds = tuple(replace(fold, y=(np.arange(len(fold.y)) % 20 == 0).astype(np.int64)) for fold in make_folds(2))
+    even = clock.slow(lambda *_: Estimate(Says(0.5)), 0.1)
+    catalogue(recipe("quick", even), recipe("good", clock.slow(says, 4.0), ({"p": 0.05},)))
+    found = search(folds, 240, race(Budget(seconds=18), clock, recipes=("quick", "good")))
+    good = next(trial for trial in found.trials if trial.recipe == "good")
+    assert (good.state, len(good.fold_scores)) == ("pruned", 1)
+    assert found.best == good
+    assert good.number in found.weights
+    record = Replay(trials=found.trials, weights=dict(found.weights))
+    again = search(folds, 240, race(Budget(seconds=18), replay=record))
+    assert [replace_seconds(trial) for trial in again.trials] == [replace_seconds(trial) for trial in found.trials]
+    assert np.array_equal(again.oof, found.oof, equal_nan=True)
+    assert again.best.number == found.best.number
+
+
+def test_windows_that_follow_each_other_are_raced_on_the_newest(make_folds, catalogue):
+    catalogue(recipe("one", says))
+    first, second, third = make_folds(2)
+    early = replace(first, rows=replace(first.rows, X=first.rows.X[:50], y=first.rows.y[:50]))
+    found = search((early, second, third), 240, race(Budget(seconds=1), count(0, 5).__next__))
+    assert np.isfinite(found.oof[third.positions]).all()
+    assert np.isnan(found.oof[early.positions]).all()
 
 
 def test_after_a_failure_the_next_recipe_is_tried_even_when_time_is_up(make_folds, catalogue):
@@ -250,7 +285,7 @@ def test_a_recipe_whose_library_is_missing_is_refused_before_anything_is_tried(m
     def missing(module, *, extra):
         raise MissingExtraError(f"{module} is not installed.", hint=f"pip install 'understudy[{extra}]'")
 
-    monkeypatch.setattr("understudy.models.search.require", missing)
+    monkeypatch.setattr("understudy.models.search.entry.require", missing)
     catalogue(recipe("plain", says), replace(recipe("extra", says), extra="xgboost", raced=False))
     assert search(make_folds(2), 240, race(Budget(trials=2))).best.recipe == "plain"
     told = []
@@ -294,22 +329,21 @@ def test_a_budget_is_one_positive_number(limits):
 
 
 @pytest.mark.parametrize("k", [2, 0])
-def test_folds_side_by_side_give_the_same_search_as_one_by_one(k, make_folds):
-    def side_by_side(work, folds):
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(work, folds))
-
+def test_fits_side_by_side_give_the_same_search_as_one_by_one(k, make_folds):
     one = search(make_folds(k), 240, race(Budget(trials=5)))
-    two = search(make_folds(k), 240, Race(Budget(trials=5), Effort(seed=5, threads=1), lambda: 0.0, map=side_by_side))
-    assert one.trials == two.trials
+    two = search(make_folds(k), 240, race(Budget(trials=5), crew=ThreadCrew(2)))
+    assert [replace_seconds(trial) for trial in one.trials] == [replace_seconds(trial) for trial in two.trials]
     assert (one.oof == two.oof).all()
+    assert one.weights == two.weights
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_a_search_does_not_depend_on_how_many_folds_run_side_by_side(threads, make_folds, catalogue, monkeypatch):
-    monkeypatch.setattr("understudy.models.search.FEWEST_JUDGED", 1)
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_a_search_does_not_depend_on_how_many_fits_run_side_by_side(workers, make_folds, catalogue, monkeypatch):
+    monkeypatch.setattr("understudy.models.search.plan.FEWEST_JUDGED", 1)
+    waits = np.random.default_rng(workers)
 
     def breaks_late(params, rows, effort):
+        time.sleep(waits.uniform(0, 0.01))
         if params.get("p", 0.5) > 0.8 and rows.X[0, 0] == late:
             raise ValueError("breaks on the last fold")
         return says(params, rows, effort)
@@ -317,14 +351,107 @@ def test_a_search_does_not_depend_on_how_many_folds_run_side_by_side(threads, ma
     folds = make_folds(2)
     late = folds[2].rows.X[0, 0]
     catalogue(recipe("one", breaks_late, ({"p": 0.5}, {"p": 0.99}, {"p": 0.51}, {"p": 0.81})), recipe("bad", broken))
-    found = [
-        search(folds, 240, Race(Budget(trials=30), Effort(seed=5, threads=n), lambda: 0.0, map=every_item_first))
-        for n in (1, threads)
-    ]
-    assert found[0].trials == found[1].trials
+    found = [search(folds, 240, race(Budget(trials=30), crew=ThreadCrew(n))) for n in (1, workers)]
+    trials = [[replace_seconds(trial) for trial in each.trials] for each in found]
+    assert trials[0] == trials[1]
     assert {trial.state for trial in found[0].trials} == {"complete", "pruned", "failed"}
 
 
-def every_item_first(work, items):
-    """As an engine works: nothing is told before all is done."""
-    return [work(item) for item in items]
+def test_where_time_is_scarce_the_first_look_is_on_some_of_the_rows(make_folds, catalogue, monkeypatch):
+    monkeypatch.setattr("understudy.models.search.plan.FEWEST_SKETCHED", 20)
+    clock, seen = Clock(), []
+
+    def by_rows(params, rows, effort):
+        clock.time += len(rows.y) / 100
+        seen.append(len(rows.y))
+        return says(params, rows, effort)
+
+    settings = tuple({"p": p} for p in (0.9, 0.5, 0.8, 0.51, 0.99, 0.95))
+    slow = replace(recipe("one", by_rows, settings), traits=Traits(seconds=1000.0))
+    catalogue(slow)
+    found = search(make_folds(2), 240, race(Budget(seconds=14), clock))
+    assert seen[0] < 160 / 2
+    assert found.best.params["p"] in (0.5, 0.51)
+    looked = [trial for trial in found.trials if trial.error == "a first look on some of the rows was enough"]
+    assert {trial.params["p"] for trial in looked} >= {0.95, 0.99}
+    assert clock.time - 1000 < 14
+
+
+def test_the_recipe_that_gives_more_to_the_blend_gets_more_turns(make_folds, catalogue):
+    folds = tuple(replace(fold, y=(np.arange(len(fold.y)) % 5 == 0).astype(np.int64)) for fold in make_folds(2))
+    catalogue(recipe("good", says, ({"p": 0.2},)), recipe("bad", lambda *_: Estimate(Says(0.9))))
+    found = search(folds, 240, race(Budget(trials=22)))
+    drawn = [trial.recipe for trial in found.trials if trial.stage == "search"]
+    assert drawn.count("good") > 2 * drawn.count("bad") > 0
+
+
+def test_the_blend_is_of_complete_trials_with_weights_that_sum_to_one(make_folds):
+    found = search(make_folds(2), 240, race(Budget(trials=6)))
+    complete = {trial.number for trial in found.trials if trial.state == "complete"}
+    assert set(found.weights) <= set(found.stack) <= complete
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert (found.stack[found.best.number] == found.oof).all()
+    alone = search(make_folds(2), 240, race(Budget(trials=6), single=True))
+    assert alone.weights == {alone.best.number: 1.0}
+
+
+class Memory:
+    """A journal in memory, that may stop the search in its middle as a kill would."""
+
+    def __init__(self, most=10**9):
+        self.lines, self.predictions, self.most = [], {}, most
+
+    def earlier(self):
+        return tuple(self.lines)
+
+    def scores(self, number, fold):
+        return self.predictions[number, fold]
+
+    def write(self, line, scores=None):
+        if len(self.lines) >= self.most:
+            raise KeyboardInterrupt
+        self.lines.append(line)
+        if scores is not None:
+            self.predictions[line.number, line.fold] = scores
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 9, 14, 18, 22])
+def test_a_search_that_was_stopped_anywhere_goes_on_to_the_same_end(most, make_folds, catalogue):
+    folds = make_folds(2)
+    catalogue(recipe("one", says, ({"p": 0.5}, {"p": 0.52})), recipe("bad", broken), recipe("other", says))
+    whole = search(folds, 240, race(Budget(trials=9)))
+    journal = Memory(most)
+    with pytest.raises(KeyboardInterrupt):
+        search(folds, 240, race(Budget(trials=9), journal=journal))
+    journal.most = 10**9
+    found = search(folds, 240, race(Budget(trials=9), journal=journal))
+    assert found.trials == whole.trials
+    assert found.weights == whole.weights
+    assert found.reused == len({line.number for line in journal.lines[:most] if hasattr(line, "fold")})
+
+
+def test_a_search_that_goes_on_has_the_seconds_that_are_left(make_folds, catalogue):
+    clock = Clock()
+    catalogue(recipe("one", clock.slow(says, 1.0)))
+    journal = Memory(5)
+    with pytest.raises(KeyboardInterrupt):
+        search(make_folds(2), 240, race(Budget(seconds=30), clock, journal=journal))
+    spent = clock.time - 1000
+    clock.time = 5000.0
+    journal.most = 10**9
+    found = search(make_folds(2), 240, race(Budget(seconds=30), clock, journal=journal))
+    assert found.reused >= 1
+    assert 0 < found.stopped_after <= spent
+    assert clock.time - 5000 <= 30 - found.stopped_after
+
+
+def test_a_search_is_replayed_without_a_clock_or_a_decision(make_folds, catalogue):
+    clock = Clock()
+    catalogue(recipe("one", clock.slow(says, 1.0), ({"p": 0.5}, {"p": 0.45})), recipe("bad", broken))
+    timed = search(make_folds(2), 240, race(Budget(seconds=30), clock))
+    record = Replay(trials=timed.trials, weights=dict(timed.weights))
+    again = search(make_folds(2), 240, race(Budget(seconds=30), lambda: 0.0, replay=record))
+    assert [replace_seconds(trial) for trial in again.trials] == [replace_seconds(trial) for trial in timed.trials]
+    assert again.weights == timed.weights
+    assert (again.oof == timed.oof).all()
+    assert set(again.stack) == set(timed.stack)

@@ -169,5 +169,28 @@ def test_an_adopted_model_without_trials_has_no_leaderboard(make_report: Callabl
     assert "What was tried" not in render(make_report(2, leaderboard=()))
 
 
+def test_a_blend_is_told_with_its_members_also_those_far_down(make_report: Callable[..., Report]) -> None:
+    weights = {3: 0.625, 14: 0.375}
+    trials = tuple(
+        {
+            "recipe": f"recipe{number}",
+            "params": {"depth": number},
+            "score": number / 10,
+            "seconds": 1.0,
+            "state": "complete",
+            "weight": weights.get(number, 0.0),
+        }
+        for number in range(16)
+    )
+    members = [
+        {"recipe": f"recipe{number}", "weight": weight, "params": {"depth": number}}
+        for number, weight in weights.items()
+    ]
+    page = Page(render(make_report(2, leaderboard=trials, params={"members": members})))
+    told = {row[0]: row[1] for row in page.rows if row and row[0].startswith("recipe")}
+    assert told == {f"recipe{number}": "" for number in range(10)} | {"recipe3": "62.5 %", "recipe14": "37.5 %"}
+    assert "62.5 % recipe3: depth=3" in page.text
+
+
 def test_a_report_read_back_from_json_gives_the_same_page(report: Report, html: str) -> None:
     assert render(msgspec.json.decode(msgspec.json.encode(report), type=Report)) == html

@@ -156,6 +156,7 @@ def promote(task: Task, deployed: Deployment, _: Standing, rivals: Sequence[Riva
         champion=best.version,
         challengers=(*others, deployed.champion)[-MOST_CHALLENGERS:],
         thresholds=thresholds,
+        raised_from={},
         audit_rate=first_audit_rate(task) if level is Level.PARTIAL else deployed.audit_rate,
         epoch=deployed.epoch + 1,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from understudy.autonomy.groups import divided
 from understudy.autonomy.promise import first_audit_rate
 from understudy.core.errors import ConflictError, InputError
 from understudy.core.nouns import Deployment, Level, Move
@@ -19,6 +20,7 @@ def frozen(task: Task) -> tuple[object, ...]:
         (mandate.allow, mandate.limit, mandate.never),
         (settings.max_error, settings.confidence, settings.min_coverage, settings.strange_limit),
         (settings.margin_assist, settings.margin_promote),
+        (settings.groups, decision.groups if divided(task) else ()),
     )
 
 
@@ -55,6 +57,7 @@ def under(task: Task, deployed: Deployment, revision: int, before: Task | None =
         deployed,
         level=level,
         thresholds=deployed.thresholds if level.height >= Level.PARTIAL.height else {},
+        raised_from=deployed.raised_from if level.height >= Level.PARTIAL.height else {},
         strange_limit=settings.strange_limit,
         audit_rate=max(deployed.audit_rate if steady else first_audit_rate(task), settings.audit_floor),
         blind_rate=settings.blind_rate,
@@ -78,7 +81,7 @@ def step_down(deployed: Deployment, level: Level, why: str) -> Move:
     thresholds = deployed.thresholds if level.height >= Level.PARTIAL.height else {}
     return Move(
         kind="step_down",
-        to=replace(deployed, level=level, thresholds=thresholds, epoch=deployed.epoch + 1),
+        to=replace(deployed, level=level, thresholds=thresholds, raised_from={}, epoch=deployed.epoch + 1),
         reasons=(why,),
     )
 
@@ -106,6 +109,7 @@ def override(deployed: Deployment, task: Task, level: Level, thresholds: dict[st
         deployed,
         level=level,
         thresholds=dict(thresholds),
+        raised_from={},
         audit_rate=first_audit_rate(task),
         epoch=deployed.epoch + 1,
     )
@@ -126,7 +130,15 @@ def rollback(deployed: Deployment, version: str, why: str) -> Move:
     """Bring an earlier champion back, at `assist` at most: it must earn what it had again."""
     level = min(deployed.level, Level.ASSIST, key=lambda level: level.height)
     others = tuple(challenger for challenger in deployed.challengers if challenger != version)
-    to = replace(deployed, champion=version, challengers=others, level=level, thresholds={}, epoch=deployed.epoch + 1)
+    to = replace(
+        deployed,
+        champion=version,
+        challengers=others,
+        level=level,
+        thresholds={},
+        raised_from={},
+        epoch=deployed.epoch + 1,
+    )
     return Move(kind="rollback", to=to, reasons=(why or f"Back to version {version[:12]} by hand.",))
 
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from understudy.autonomy.noticing import cases_in_time, rate_to_notice
 from understudy.core.nouns import Deployment, Level
 from understudy.core.task import Task
 from understudy.evidence.budget import CAUTION, LOOKS_TO_STOP, BudgetPlan, audit_rate, budget_limit
@@ -45,13 +46,18 @@ class History:
     Attributes
     ----------
     side : ndarray of str
-        What the version answers.
-    confidence, loss : ndarray
+        What the version answers; where each group has thresholds of its own, to whom.
+    confidence : ndarray
+    loss : ndarray
+        NaN where it cannot be known.
+    group : ndarray of str, optional
+        Where groups share thresholds, the group of each row.
     """
 
     side: np.ndarray
     confidence: np.ndarray
     loss: np.ndarray
+    group: np.ndarray | None = None
 
 
 class Plans(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +147,14 @@ def gate_plan(task: Task, history: History, delta: float) -> GatePlan | None:
     }
     if not grids:
         return None
-    return GatePlan(sides=tuple(grids), grid=tuple(grids.values()), max_error=task.autonomy.max_error, delta=delta)
+    groups = ("",) if history.group is None else tuple(sorted(set(history.group.tolist())))
+    return GatePlan(
+        sides=tuple(grids),
+        grid=tuple(grids.values()),
+        max_error=task.autonomy.max_error,
+        delta=delta,
+        groups=groups,
+    )
 
 
 def first_audit_rate(task: Task) -> float:
@@ -153,12 +166,17 @@ def first_audit_rate(task: Task) -> float:
 def wanted_audit_rate(task: Task, volume_per_year: float) -> float:
     """The share of its own answers that people check in calm times.
 
-    As the task file says; or the floor where outcomes come by themselves; or as what is tolerated needs, but no more
-    than after a step up: where few cases come, so small an excess cannot be noticed.
+    As the task file says; or the floor where outcomes come by themselves; or as a doubling needs to be noticed in time;
+    or as what is tolerated needs, but no more than after a step up: where few cases come, so small an excess cannot be
+    noticed.
     """
     settings = task.autonomy
     if settings.audit_rate is not None or outcomes_tell(task):
         return max(settings.audit_rate or 0.0, settings.audit_floor)
+    if settings.notice is not None:
+        cases = cases_in_time(task, settings.notice, volume_per_year)
+        rate = rate_to_notice(cases, settings.max_error, volume_per_year, alarms_per_year=FALSE_ALARMS_A_YEAR)
+        return max(rate, settings.audit_floor)
     needed = audit_rate(volume_per_year, settings.max_error, settings.tolerated_excess, settings.audit_floor)
     return min(needed, first_audit_rate(task))
 
@@ -181,7 +199,7 @@ def looks_per_year(task: Task, volume_per_year: float) -> float:
     if task.truth.source == "outcome":
         return volume_per_year
     first, wanted = first_audit_rate(task), wanted_audit_rate(task, volume_per_year)
-    halvings = ceil(log2(first / wanted) - 1e-9)
+    halvings = max(ceil(log2(first / wanted) - 1e-9), 0)
     return min(volume_per_year, volume_per_year * wanted + halvings * CALM / task.autonomy.max_error)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from understudy.autonomy.groups import cell
 from understudy.core.nouns import Decider, Deployment, Level
 
 ReviewKind = Literal["decide", "audit", "none"]
@@ -34,6 +35,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         Whether the rules decide what the model does not at every level, because there are no reviewers.
     audit_draw, blind_draw : float
         Uniform numbers in [0, 1) that belong to the case.
+    group : str
+        The one that it belongs to, where the promise holds for each group by itself.
     """
 
     answer: str | float | None
@@ -45,6 +48,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     rules_fill: bool
     audit_draw: float
     blind_draw: float
+    group: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,15 +135,26 @@ def objections(deployed: Deployment, facts: Facts) -> tuple[str, ...]:
         found.append("strange")
     if not facts.allowed:
         found.append("answer_not_allowed")
-    elif deployed.level is Level.PARTIAL and not facts.confidence >= threshold(deployed, facts.answer):
+    elif must_be_sure(deployed, facts) and not facts.confidence >= threshold(deployed, facts.answer, facts.group):
         found.append("unsure")
     return tuple(found)
 
 
-def threshold(deployed: Deployment, answer: str | float) -> float:
-    """The confidence from which this answer may be given; out of reach where nothing was certified for it."""
+def must_be_sure(deployed: Deployment, facts: Facts) -> bool:
+    """Whether thresholds bind: at `partial`; at `full` they say which groups it may decide, where it knows groups."""
+    if deployed.level is Level.FULL:
+        return bool(facts.group and deployed.thresholds)
+    return deployed.level is Level.PARTIAL
+
+
+def threshold(deployed: Deployment, answer: str | float, group: str = "") -> float:
+    """The confidence from which this answer may be given; out of reach where nothing was certified for it.
+
+    Where the promise holds for each group by itself, a certificate names the group; an owner's word may name the answer
+    alone.
+    """
     side = answer if isinstance(answer, str) else EVERY_ANSWER
-    return deployed.thresholds.get(side, 2.0)
+    return deployed.thresholds.get(cell(side, group), deployed.thresholds.get(side, 2.0))
 
 
 def told(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,8 +6,11 @@ from math import ceil
 
 import msgspec
 
+from understudy.autonomy.groups import divided
 from understudy.core.nouns import Level
 from understudy.core.task import Task
+
+MOST_SHOWN = 5
 
 VOIDED = "what was proven once, and is no longer"
 """What deploys an answer that is neither proven nor given by a word: the next pass takes it back."""
@@ -68,10 +71,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         Whose, when and why.
     certified : tuple of str
         Below `partial`, what it is proven good enough for, in words.
+    closest : str
+        Below `partial`, where nothing is proven, how close it comes to that.
     waits : bool
         Whether a step up waits for a person.
     taken_back : str
         Below `partial`, when and why it stopped deciding by itself; empty where it never did.
+    left : tuple of str
+        Where the promise holds for each group by itself, groups for which it decides nothing.
+    raised : bool
+        Whether a suspicion has raised its thresholds.
     budget : Budgeted, optional
         None where it decides nothing, or nothing was folded yet.
     """
@@ -85,8 +94,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     unproven: tuple[str, ...] = ()
     word: str = ""
     certified: tuple[str, ...] = ()
+    closest: str = ""
     waits: bool = False
     taken_back: str = ""
+    left: tuple[str, ...] = ()
+    raised: bool = False
     budget: Budgeted | None = None
 
 
@@ -117,7 +129,8 @@ under 1,240, or it stops.
         stopped = "Automation is stopped: people decide every case."
         return (stopped, *responsible_text(task, stop=f"Let it go on with: understudy resume --task {task.name}"))
     stop = f"Stop it with: understudy pause --task {task.name}"
-    return (coverage_text(figures), *promise_text(task, figures), *responsible_text(task, stop=stop))
+    told = (*coverage_text(figures), *promise_text(task, figures), *left_text(figures))
+    return (*told, *responsible_text(task, stop=stop))
 
 
 def below_text(task: Task, figures: Figures) -> tuple[str, ...]:
@@ -136,12 +149,19 @@ def below_text(task: Task, figures: Figures) -> tuple[str, ...]:
     if figures.level is Level.HUMAN:
         return tuple(found)
     if not figures.certified:
-        return (*found, "Nothing is proven yet that it could decide by itself.")
+        found.append("Nothing is proven yet that it could decide by itself.")
+        return (*found, *([figures.closest] if figures.closest else []))
     next_step = "that waits for a confirmation" if figures.waits else "the task file or a person holds it back"
     return (*found, f"It is proven good enough to decide {' and '.join(figures.certified)}; {next_step}.")
 
 
-def coverage_text(figures: Figures) -> str:
+def coverage_text(figures: Figures) -> tuple[str, ...]:
+    """How much it decides, and whether it decided more before a suspicion."""
+    raised = "Something is suspected: until that has passed, it must be surer than before to decide."
+    return (covered_text(figures), *((raised,) if figures.raised else ()))
+
+
+def covered_text(figures: Figures) -> str:
     """How much it decides."""
     odd = ", all but what is strange or outside its mandate" if figures.level is Level.FULL else ""
     decided = figures.decided
@@ -183,6 +203,14 @@ def promise_text(task: Task, figures: Figures) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def left_text(figures: Figures) -> tuple[str, ...]:
+    """Which groups are left to people, where the promise holds for each by itself."""
+    if not figures.left:
+        return ()
+    shown = "; ".join(figures.left[:MOST_SHOWN]) + ("; …" if len(figures.left) > MOST_SHOWN else "")
+    return (f"People decide all cases of groups for which nothing is proven: {shown}; and of any other group.",)
+
+
 def proven_text(task: Task, decides: str) -> str:
     """The promise of the gate: for cases like those that it was proven on."""
     base, errors = of_many(task.autonomy.max_error)
@@ -193,7 +221,8 @@ def proven_text(task: Task, decides: str) -> str:
     else:
         promise = f"at most {errors} are wrong"
     sure = f"with {100 * task.autonomy.confidence:g} % confidence, look as often as you like"
-    return f"Of {base} that{decides}, {promise}, {against(task)}, {sure}, as long as cases stay as they were"
+    each = f", in each group by {' and '.join(task.decision.groups)}" if divided(task) else ""
+    return f"Of {base} that{decides}{each}, {promise}, {against(task)}, {sure}, as long as cases stay as they were"
 
 
 def of_many(risk: float) -> tuple[str, str]:

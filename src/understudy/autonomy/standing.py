@@ -6,6 +6,7 @@ from math import isfinite
 
 import msgspec
 
+from understudy.autonomy.groups import FEWEST_ROWS, answer_of, divided
 from understudy.autonomy.router import EVERY_ANSWER
 from understudy.autonomy.watch import Watch
 from understudy.core.evidence import Evidence
@@ -15,6 +16,13 @@ from understudy.evidence.budget import Spent
 from understudy.evidence.gate import Distance
 
 
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """A certified threshold of a side, and how many of its cases of this epoch lie at or above it."""
+
+    threshold: float
+    cases: int
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence of an epoch says of its champion.
 
@@ -22,6 +30,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     certified : dict of float
         By answer the threshold from which it keeps the promise.
+    rungs : dict of tuple of Rung
+        By answer every threshold that is certified, the strictest first.
     word : Deployment, optional
         What the epoch opened with where somebody's word opened it, such as an override; None after a promotion.
     distances : dict of Distance
@@ -39,7 +49,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     suspicions : tuple of str
         What speaks, short of proof, for a world that has changed: a sentence each.
     watch : Watch
-        What the looks at automated cases say since the audit rate was last changed.
+        What the looks at automated cases say since the audit rate, or how sure it must be, was last changed.
     wanted : float
         The audit rate for calm times.
     today : Evidence, optional
@@ -51,6 +61,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     certified: dict[str, float]
+    rungs: dict[str, tuple[Rung, ...]] = {}
     word: Deployment | None = None
     distances: dict[str, Distance]
     whole: bool = False
@@ -106,10 +117,12 @@ def far_off(task: Task, deployed: Deployment, standing: Standing) -> tuple[str, 
     found = [
         f"{'Any answer' if answer == EVERY_ANSWER else repr(answer)}: {distance_text(task, far)}"
         for answer, far in standing.distances.items()
-        if answer not in standing.certified
+        if answer not in standing.certified and answer not in map(answer_of, standing.certified)
     ]
     if deployed.champion and not standing.distances:
-        found.append("Nothing can be certified: no held-out row shows which answers it would give.")
+        few = f"no group has {FEWEST_ROWS} held-out rows"
+        none = "no held-out row shows which answers it would give"
+        found.append(f"Nothing can be certified: {few if divided(task) else none}.")
     if deployed.level is Level.SHADOW:
         found += [today_text(standing.today)] if standing.today is not None and standing.today.n else []
         found += [standing.untold] if standing.untold else []
@@ -121,11 +134,26 @@ def distance_text(task: Task, far: Distance) -> str:
     none = f"no threshold keeps {percent(task.autonomy.max_error)}"
     if not far.risk.n:
         return f"{none}; no case has counted for it yet."
-    bound = f"at most {percent(far.risk.upper)}" if far.risk.upper < 1 else f"about {percent(far.risk.estimate)}"
-    closest = f"the closest is {bound} at {percent(far.coverage)} of its cases"
+    closest = f"the closest is {bound_text(far)} at {percent(far.coverage)} of its cases"
     if not isfinite(far.missing):
         return f"{none}; {closest}; at today's quality, {percent(far.risk.estimate)}, no number of looks will do."
     return f"{none}; {closest}; about {far.missing:,.0f} more looks at today's quality."
+
+
+def bound_text(far: Distance) -> str:
+    """The risk of the closest threshold: its bound at all times, or its estimate where nothing is bounded yet."""
+    return f"at most {percent(far.risk.upper)}" if far.risk.upper < 1 else f"about {percent(far.risk.estimate)}"
+
+
+def closest_text(task: Task, standing: Standing) -> str:
+    """How close any answer comes to the promise, in one sentence; empty where no case has counted yet."""
+    seen = {answer: far for answer, far in standing.distances.items() if far.risk.n}
+    if not seen:
+        return ""
+    answer, far = min(seen.items(), key=lambda found: (found[1].risk.upper, found[1].risk.estimate))
+    cases = "of its cases" if answer == EVERY_ANSWER else f"of the cases to which it says {answer!r}"
+    none = f"No threshold keeps {percent(task.autonomy.max_error)}"
+    return f"{none}; the closest is {bound_text(far)} at {percent(far.coverage)} {cases}."
 
 
 def percent(share: float) -> str:

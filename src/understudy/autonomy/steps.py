@@ -27,7 +27,7 @@ def step_down(task: Task, deployed: Deployment, standing: Standing, _: Sequence[
     reasons += borne_out(task, deployed, standing)
     if not reasons:
         return None
-    to = replace(deployed, level=Level.ASSIST, thresholds={}, epoch=deployed.epoch + 1)
+    to = replace(deployed, level=Level.ASSIST, thresholds={}, raised_from={}, epoch=deployed.epoch + 1)
     return Move(kind="step_down", to=to, reasons=(*reasons, looks_text(standing)))
 
 
@@ -61,7 +61,7 @@ def void_reasons(void: Mapping[str, float]) -> tuple[str, ...]:
 def back_to(deployed: Deployment, standing: Standing, left: dict[str, float], reasons: Sequence[str]) -> Move:
     """The move to the thresholds that are left, or to `assist` where none is."""
     if not left:
-        to = replace(deployed, level=Level.ASSIST, thresholds={})
+        to = replace(deployed, level=Level.ASSIST, thresholds={}, raised_from={})
         return Move(kind="step_down", to=to, reasons=(*reasons, "Nothing else is certified.", looks_text(standing)))
     words = ", ".join(f"{answer!r} from {low:.3f} on" for answer, low in left.items())
     to = replace(deployed, level=Level.PARTIAL, thresholds=left)
@@ -69,9 +69,12 @@ def back_to(deployed: Deployment, standing: Standing, left: dict[str, float], re
 
 
 def step_up(task: Task, deployed: Deployment, standing: Standing, _: Sequence[Rival]) -> Move | None:
-    """The highest step that is certified and allowed, or lower thresholds. From `human` only a person steps up."""
+    """The highest step that is certified and allowed, or lower thresholds. From `human` only a person steps up.
+
+    Thresholds that a suspicion has raised come back first.
+    """
     most = task.autonomy.max_level.height
-    if not deployed.champion or deployed.level in (Level.HUMAN, Level.FULL):
+    if not deployed.champion or deployed.level in (Level.HUMAN, Level.FULL) or deployed.raised_from:
         return None
     if deployed.level is Level.PARTIAL:
         return lower_thresholds(task, deployed, standing) or to_full(task, deployed, standing)
@@ -80,6 +83,7 @@ def step_up(task: Task, deployed: Deployment, standing: Standing, _: Sequence[Ri
             deployed,
             level=Level.PARTIAL,
             thresholds=dict(standing.certified),
+            raised_from={},
             audit_rate=first_audit_rate(task),
         )
         reasons = (*certified_reasons(task, standing.certified), looks_text(standing))

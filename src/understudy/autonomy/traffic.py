@@ -47,7 +47,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 def sharing(task: Task, deployed: Deployment) -> dict[str, float]:
     """By version the share of cases that are given to it now; empty where the champion answers all.
 
-    From `partial` on, a challenger without thresholds of its own gets none.
+    From `partial` on, a challenger without thresholds of its own gets none; nor does any while a suspicion has raised
+    the champion's.
 
     >>> from understudy.core.task import Autonomy, Decision, Traffic as Settings
     >>> decision = Decision(name="late", question="Late?", target="late", kind="classification", goal="roc_auc")
@@ -59,7 +60,7 @@ def sharing(task: Task, deployed: Deployment) -> dict[str, float]:
     ({'old': 0.9, 'new': 0.1}, {})
     """
     traffic = deployed.traffic
-    if traffic is None or traffic.epoch != deployed.epoch or deployed.paused:
+    if traffic is None or traffic.epoch != deployed.epoch or deployed.paused or deployed.raised_from:
         return {}
     if task.traffic.mode == "champion" or deployed.level.height < Level.ASSIST.height:
         return {}

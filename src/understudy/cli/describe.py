@@ -46,5 +46,8 @@ def show_effects(found: Description) -> None:
     others = [one.name for one in found.effects if one.state == "reference"]
     if others:
         console.print(f"Compared with: {', '.join(others)}", markup=False, soft_wrap=True)
+    curves = [one.name for one in found.effects if one.state == "curve"]
+    if curves:
+        console.print(f"As curves, told above: {', '.join(curves)}", markup=False, soft_wrap=True)
     if len(estimated) > MOST:
         console.print(f"and {len(estimated) - MOST:,} with smaller weights (--json lists all)")

@@ -27,7 +27,11 @@ Kind = Annotated[str | None, typer.Option("--kind", help="classification or regr
 Positive = Annotated[str | None, typer.Option("--positive", help="The positive answer of two.", metavar="ANSWER")]
 Time = Annotated[
     str | None,
-    typer.Option("--time", help="When a row happened: a column, an expression, or 'row order'.", metavar="TIME"),
+    typer.Option(
+        "--time",
+        help="When a row happened: a column, an expression, 'row order', or 'none'; by default looked for.",
+        metavar="TIME",
+    ),
 ]
 Drop = Annotated[
     list[str] | None,

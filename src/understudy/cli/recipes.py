@@ -95,6 +95,8 @@ def show_entry(entry: Entry) -> None:
             table.add_row(what, escape(said))
     for place, params in enumerate(entry.portfolio):
         table.add_row("" if place else "tried first", ", ".join(f"{key} {value}" for key, value in params.items()))
+    for place, params in enumerate(entry.portfolio_numbers if entry.portfolio_numbers != entry.portfolio else ()):
+        table.add_row("" if place else "for numbers", ", ".join(f"{key} {value}" for key, value in params.items()))
     for place, (setting, drawn) in enumerate(entry.space.items()):
         table.add_row("" if place else "then", f"{setting} {drawn}")
     console.print(table)

@@ -46,6 +46,7 @@ def retrain(
             seed=seed,
             tell=watcher.step,
             tell_trial=watcher.trial,
+            show=watcher.show,
         )
     if json:
         show_json(result)

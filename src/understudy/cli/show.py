@@ -44,7 +44,7 @@ def number(value: float) -> str:
 def show_result(result: RunResult, workspace: Path) -> None:
     """What a run or an adoption came to, and the next command to type."""
     how = "compiled" if result.model.compiled else f"served natively: {result.model.reason}"
-    console.print(f"\n[bold]{result.task}[/bold]  {result.model.recipe}, {how}, version {result.model.version[:12]}")
+    console.print(f"\n[bold]{result.task}[/bold]  {result.model.title}, {how}, version {result.model.version[:12]}")
     table = plain_table("on untouched rows", "estimate", "95 % interval", result.baseline["name"], right=("estimate",))
     for name, evidence in result.metrics.items():
         today = result.baseline["metrics"].get(name)
@@ -55,6 +55,10 @@ def show_result(result: RunResult, workspace: Path) -> None:
     for check in result.checks:
         console.print(f"{MARKS[check.verdict]} {check.code} {check.name}: {check.detail}", soft_wrap=True)
     console.print()
+    if result.expectation is not None:
+        console.print(f"[dim]{result.expectation.words}[/dim]", soft_wrap=True)
+    for note in result.notes:
+        console.print(f"[dim]{note}[/dim]", soft_wrap=True)
     if result.quarantined:
         console.print(f"{result.quarantined:,} rows break the contract and were set aside → {result.rejected}")
     console.print(f"Report → {result.report}", soft_wrap=True)

@@ -68,11 +68,19 @@ def show_task(one: TaskStatus) -> None:
         table.add_row("" if place else "in short", Text(told))
     table.add_row("champion", one.champion[:12] or "none")
     table.add_row("thresholds", Text(threshold_words(one.thresholds)))
+    if one.raised_from:
+        table.add_row("", Text(f"raised by a suspicion; before: {threshold_words(one.raised_from)}"))
     table.add_row("promise", promise_words(one.max_error, one.confidence))
     for place, missing in enumerate(one.far_off):
         table.add_row("" if place else "missing", Text(missing))
     for place, suspicion in enumerate(one.suspicions):
         table.add_row("" if place else "suspected", Text(suspicion))
+    for place, known in enumerate(one.people):
+        table.add_row("" if place else "reviewers", Text(known))
+    for place, told in enumerate(one.trial):
+        table.add_row("" if place else "compared", Text(told))
+    for place, told in enumerate(one.noticing):
+        table.add_row("" if place else "notices", Text(told))
     table.add_row("owner", Text(one.owner or "none named"))
     table.add_row("waits", f"{counts.waiting:,} cases ({counts.overdue:,} overdue), {counts.audits:,} audits")
     deciders = f"{counts.by_model:,} by the model and {counts.by_rule:,} by rules"

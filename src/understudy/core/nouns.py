@@ -92,6 +92,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     thresholds : dict of float
         By answer, the confidence from which the model may give it by itself; answers that are not there, it may not
         give. For numbers the one key is `*`.
+    raised_from : dict of float
+        What the thresholds were before a suspicion raised them; empty where none did.
     strange_limit, audit_rate, blind_rate : float
     paused : bool
         Whether automation has been stopped by hand.
@@ -107,6 +109,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     challengers: tuple[str, ...] = ()
     traffic: Traffic | None = None
     thresholds: dict[str, float] = {}
+    raised_from: dict[str, float] = {}
     strange_limit: float = 1.0
     audit_rate: float = 1.0
     blind_rate: float = 1.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +23,50 @@ class Clock(Protocol):
         """Seconds on a clock that never jumps, from an arbitrary start."""
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Work that came to nothing, and why: it overran its time, which is `late`, or whoever did it died."""
+
+    reason: str
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Work on an item that has come to its end.
+
+    Attributes
+    ----------
+    item : object
+        What was worked on.
+    value : object
+        What came of it, or `Lost`.
+    seconds : float
+        How long it took.
+    """
+
+    item: Any
+    value: Any
+    seconds: float
+
+
+class Crew(Protocol):
+    """Workers that stand ready for one kind of work on many items, side by side."""
+
+    @property
+    def workers(self) -> int:
+        """How many items are worked on at a time."""
+
+    def take(self, work: Callable[[Any], Any]) -> None:
+        """Learn what is to be done with every item; large arrays in it are handed over once."""
+
+    def start(self, item: Any, seconds: float | None = None) -> None:
+        """Begin with an item, to be given up after so many seconds; at most `workers` may be under way."""
+
+    def wait(self) -> Ended:
+        """The next item that ends. What `work` raises is raised here."""
+
+
 class Engine(Protocol):
     """Runs heavy work, somewhere."""
 
@@ -30,6 +76,9 @@ class Engine(Protocol):
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """`work` of each item, in the items' order."""
+
+    def crew(self, *, isolated: bool) -> AbstractContextManager[Crew]:
+        """Workers for as long as they are needed; isolated, none of them can take this process down or hold it up."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

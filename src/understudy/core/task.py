@@ -21,7 +21,11 @@ Date = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", description='a date such as "2027-01-31"')
 ]
 Word = Annotated[str, Meta(min_length=1)]
+Direction = Literal["rises", "falls"]
 Goal = Literal["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "rmse", "mae", "r2"]
+
+UNTIMED = "none"
+"""What `time` says where the order of the rows means nothing, however it may look."""
 
 MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
@@ -67,6 +71,16 @@ class Cost(Section, frozen=True, kw_only=True):
     review: NotNegative = 1.0
 
 
+class Model(Section, frozen=True, kw_only=True):
+    """What is known of the model beforehand.
+
+    `monotone` names columns with which the number, or the probability of the positive answer, may only rise or only
+    fall, all else being equal.
+    """
+
+    monotone: Annotated[dict[Word, Direction], Meta(description='columns, each "rises" or "falls"')] = {}
+
+
 class Truth(Section, frozen=True, kw_only=True):
     """What counts as truth, when a missing answer is final, what silence means, and which answers hide the truth."""
 
@@ -86,6 +100,13 @@ class Mandate(Section, frozen=True, kw_only=True):
     expires: Date | None = None
 
 
+class Notice(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """How soon a doubling of the promised risk must be noticed: within a time, or before so many wrong answers."""
+
+    doubling_within: Duration | None = None
+    doubling_before: Annotated[int, Meta(ge=1)] | None = None
+
+
 class Autonomy(Section, frozen=True, kw_only=True):
     """The promise, and how far automation may go on it; `max_error` and `confidence` have no default."""
 
@@ -93,6 +114,7 @@ class Autonomy(Section, frozen=True, kw_only=True):
     confidence: Annotated[float, Meta(gt=0.5, lt=1)]
     min_coverage: OpenShare = 0.1
     strange_limit: OpenShare = 0.99
+    groups: Literal["whole", "shared", "own"] = "whole"
     max_level: Level = Level.PARTIAL
     step_up: Literal["ask", "auto"] = "ask"
     margin_assist: Share = 0.0
@@ -101,6 +123,7 @@ class Autonomy(Section, frozen=True, kw_only=True):
     tolerated_excess: Positive = 0.1
     audit_floor: OpenShare = 0.02
     audit_rate: OpenShare | None = None
+    notice: Annotated[Notice, Meta(description='{ doubling_within = "7d" } or { doubling_before = 50 }')] | None = None
 
 
 class Review(Section, frozen=True, kw_only=True):
@@ -147,8 +170,8 @@ class Decision(Section, frozen=True, kw_only=True):
     positive : str, optional
         The positive answer of two.
     id, time, split_group, subject : str, optional
-        The case's id; when it happened (a column, an expression or "row order"); rows that must not be parted; the
-        person whom it is about.
+        The case's id; when it happened (a column, an expression, "row order", or "none" where rows have no order);
+        rows that must not be parted; the person whom it is about.
     after : tuple of str
         Columns that are known only afterwards.
     drop : tuple of str
@@ -188,12 +211,18 @@ class Decision(Section, frozen=True, kw_only=True):
     keep: Duration | None = None
     mute: tuple[Annotated[str, Meta(pattern=r"^US[0-9]{3}$", description="a check code such as US002")], ...] = ()
 
+    @property
+    def when(self) -> str | None:
+        """The time of a case; None also where the task says that there is none."""
+        return None if self.time == UNTIMED else self.time
+
 
 class Task(Section, frozen=True, kw_only=True):
     """One decision to learn, as its file describes it; each attribute is a section, `decision` is [task]."""
 
     decision: Decision = msgspec.field(name="task")
     today: Today = Today()
+    model: Model = Model()
     cost: Cost = Cost()
     truth: Truth = Truth()
     mandate: Mandate = Mandate()

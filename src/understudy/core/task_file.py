@@ -6,13 +6,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import inspect
 
 from understudy.core.errors import Fault, TaskFileError
-from understudy.core.task import Section, Task
+from understudy.core.task import Section, Task, duration
 
 CLASSIFICATION_GOALS = ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1")
 PROPOSED = {
@@ -146,7 +146,37 @@ def rule_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(where="cost.mistakes", found=shown(key), expected='mistakes by "truth -> answer"')
     if table(raw, "today").get("column") and table(raw, "today").get("columns"):
         yield Fault(where="today.columns", found="column and columns", expected="one of the two")
+    if autonomy.get("groups", "whole") in ("shared", "own") and not task.get("groups"):
+        expected = "columns in [task] groups for which the promise is to hold"
+        yield Fault(where="autonomy.groups", found=shown(autonomy["groups"]), expected=expected)
+    yield from notice_faults(raw)
     yield from bandit_faults(raw)
+
+
+def notice_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with how soon a doubling must be noticed."""
+    autonomy = table(raw, "autonomy")
+    notice, risk = autonomy.get("notice"), autonomy.get("max_error")
+    if not isinstance(notice, dict):
+        return
+    if len(notice) != 1:
+        found = " and ".join(notice) or "neither"
+        yield Fault(where="autonomy.notice", found=found, expected="one of doubling_within and doubling_before")
+    if "audit_rate" in autonomy:
+        expected = "no audit_rate beside notice, which computes it"
+        yield Fault(where="autonomy.audit_rate", found=shown(autonomy["audit_rate"]), expected=expected)
+    if isinstance(risk, float) and risk >= 0.5:
+        expected = "a max_error below 0.5 beside notice: a risk of twice as much must be possible"
+        yield Fault(where="autonomy.notice", found=f"max_error = {risk}", expected=expected)
+    within, wait = notice.get("doubling_within"), table(raw, "review").get("answer_within", "1d")
+    if is_duration(within) and is_duration(wait) and duration(within) <= duration(wait):
+        expected = f'a time longer than [review] answer_within, "{wait}", which an audit may take'
+        yield Fault(where="autonomy.notice", found=shown(within), expected=expected)
+
+
+def is_duration(value: object) -> TypeGuard[str]:
+    """Whether a value is a duration such as "7d"."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9]+[mhdw]", value) is not None
 
 
 def bandit_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:

@@ -160,8 +160,8 @@ def named(task: Task, columns: Sequence[str]) -> set[str]:
     decision = task.decision
     plain = {decision.subject, decision.split_group, task.today.score, *decision.after, *decision.drop, *decision.use}
     found = {name for name in plain if name is not None} | set(columns_of(decision.target, columns))
-    if decision.time is not None and decision.time != "row order":
-        found |= set(columns_of(decision.time, columns))
+    if decision.when is not None and decision.when != "row order":
+        found |= set(columns_of(decision.when, columns))
     for rule in task.today.rules:
         found |= set(columns_of(rule.when, columns))
     return found

@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 
 from understudy.core.errors import DataError
+from understudy.data.copies import joined
 
 Scheme = Literal["time", "group", "stratified", "random"]
 SHARES = {"train": 0.55, "validation": 0.15, "test": 0.15, "history": 0.15}
 FEWEST_ROWS = 20
+FIRST_ORIGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ def split(
     strata: np.ndarray | None = None,
     order: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
     seed: int = 0,
 ) -> Split:
     """Part rows into train, validation, test and history (55, 15, 15 and 15 %).
 
     By time where there is one (rows of one moment stay together, history is the newest part), by group where there are
     groups (with a time, a group goes where its first row belongs), else at random, with the classes in proportion.
+    Copies of one row go where the first of them belongs, whatever the scheme.
 
     Parameters
     ----------
@@ -77,6 +81,8 @@ def split(
         When each row happened.
     groups : ndarray of int64, optional
         Rows of one group are not parted.
+    copies : ndarray of int64, optional
+        Rows of one code repeat each other; most codes stand once.
     seed : int
 
     Raises
@@ -91,13 +97,13 @@ def split(
     scheme: Scheme
     if order is not None:
         scheme = "time"
-        units = first_moments(order, groups)
+        units = first_moments(order, copies if groups is None else joined(groups, copies))
     elif groups is not None:
         scheme = "group"
-        units = shuffled_groups(groups, seed)
+        units = shuffled_groups(joined(groups, copies), seed)
     else:
         scheme = "random" if strata is None else "stratified"
-        units = shuffled_rows(n, strata, seed)
+        units = with_first(shuffled_rows(n, strata, seed), copies)
     parts = cut(units)
     for name, part in parts.items():
         if not len(part):
@@ -142,6 +148,14 @@ def shuffled_rows(n: int, strata: np.ndarray | None, seed: int) -> np.ndarray:
     return spread
 
 
+def with_first(places: np.ndarray, copies: np.ndarray | None) -> np.ndarray:
+    """The places, with that of the first of them for all copies of a row."""
+    if copies is None:
+        return places
+    _, first, codes = np.unique(copies, return_index=True, return_inverse=True)
+    return np.asarray(places[first[codes]])
+
+
 def cut(units: np.ndarray) -> dict[str, np.ndarray]:
     """Part rows by their unit's place, as near to the shares as whole units allow."""
     rows = np.argsort(units, kind="stable")
@@ -160,12 +174,13 @@ def folds(
     strata: np.ndarray | None = None,
     order: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
     seed: int = 0,
 ) -> tuple[FoldRows, ...]:
     """Folds for cross-validation, by the scheme of the split.
 
-    By time it is a rolling origin: k windows, each fitted on all that came before; the first part is never scored.
-    Else every row is scored once.
+    By time it is a rolling origin: k windows, each fitted on all that came before; the first half is never scored.
+    Else every row is scored once. Copies of one row are in one fold.
 
     Returns
     -------
@@ -173,12 +188,12 @@ def folds(
         Fewer than k where there are too few moments or groups; never fewer than one.
     """
     if scheme == "time" and order is not None:
-        return rolling(first_moments(order, groups), k)
+        return rolling(first_moments(order, copies if groups is None else joined(groups, copies)), k)
     if scheme == "group" and groups is not None:
-        place = shuffled_groups(groups, seed) % k
+        place = shuffled_groups(joined(groups, copies), seed) % k
     else:
         ranks = np.argsort(np.argsort(shuffled_rows(n, strata, seed), kind="stable"))
-        place = ranks % k if strata is None else stratified_places(ranks, strata, k)
+        place = with_first(ranks % k if strata is None else stratified_places(ranks, strata, k), copies)
     made = [FoldRows(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(k)]
     return tuple(fold for fold in made if len(fold.fit) and len(fold.score))
 
@@ -193,11 +208,15 @@ def stratified_places(ranks: np.ndarray, strata: np.ndarray, k: int) -> np.ndarr
 
 
 def rolling(moments: np.ndarray, k: int) -> tuple[FoldRows, ...]:
-    """K windows in time, each with all rows before it; the first (k+1)-th part only trains."""
+    """K windows in time, each with all rows before it; the first half of the rows only trains.
+
+    A model that learned from few rows says little of one that learns from all of them: how long it must boost, how
+    much old rows should count, and how good it is differ.
+    """
     rows = np.argsort(moments, kind="stable")
     ordered = moments[rows]
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
-    goals = np.linspace(0, len(moments), k + 2)[1:]
+    goals = np.linspace(FIRST_ORIGIN * len(moments), len(moments), k + 1)
     cuts = sorted({int(ends[np.argmin(np.abs(ends - goal))]) for goal in goals})
     made = [FoldRows(rows[:start], rows[start:stop]) for start, stop in pairwise(cuts)]
     if not made:

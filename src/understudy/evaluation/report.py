@@ -12,6 +12,7 @@ from understudy.core.nouns import Check, Kind
 from understudy.evaluation.calibration import ReliabilityBin, calibration_error, equal_bins, reliability
 from understudy.evaluation.intervals import bootstrap, paired_bootstrap
 from understudy.evaluation.measures import METRICS
+from understudy.evaluation.optimism import Expectation
 from understudy.evidence.fixed import clopper_pearson
 
 COVERAGES = 40
@@ -125,6 +126,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[dict[str, Any], ...]
     libraries: dict[str, str]
     seconds: float
+    expectation: Expectation | None = None
 
 
 class TestPart(msgspec.Struct, frozen=True, kw_only=True):

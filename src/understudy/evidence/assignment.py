@@ -121,5 +121,5 @@ def check_split(counts: Sequence[int], shares: Sequence[float]) -> None:
     """
     if len(counts) != len(shares) or len(shares) < 2:
         raise ValueError(f"two arms or more need a count and a share each, got {len(counts)} and {len(shares)}")
-    if min(counts) < 0 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+    if min(counts) < 0 or not min(shares) > 0 or not abs(sum(shares) - 1) <= 1e-9:
         raise ValueError(f"counts are at least 0, shares positive and 1 in all; got {tuple(counts)}, {tuple(shares)}")

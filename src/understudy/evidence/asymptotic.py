@@ -20,7 +20,7 @@ import numpy as np
 from scipy import special
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import running
+from understudy.evidence.betting import check_weights, refuse, running
 
 
 class AsymptoticPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +101,13 @@ def fold_asymptotic(
     >>> round(statement.lower, 2), statement.estimate, round(statement.upper, 2), statement.method
     (4.48, 5.0, 5.52, 'Gaussian mixture, asymptotic')
     """
-    if np.isinf(values).any():
-        raise ValueError("values are finite, or NaN where nobody looked")
+    refuse(values, np.isinf(values), "a value is finite, or NaN where nobody looked")
     if propensity is None:
         counted = values[~np.isnan(values)]
     else:
-        if propensity.shape != values.shape or not ((propensity > 0) & (propensity <= 1)).all():
-            raise ValueError("each case needs a propensity above 0 and at most 1")
+        if propensity.shape != values.shape:
+            raise ValueError(f"each case needs a propensity; got {values.shape} values and {propensity.shape}")
+        check_weights(propensity)
         counted = np.nan_to_num(values) / propensity
     if not len(counted):
         return state

@@ -29,7 +29,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import check_losses
+from understudy.evidence.betting import check_losses, refuse
 from understudy.evidence.fixed import clopper_pearson, hoeffding_bentkus
 from understudy.evidence.means import WEIGHTS, MeanPlan, MeanState, fold_mean, mean_evidence, merge_means, open_mean
 
@@ -103,8 +103,7 @@ class Answers:
         if not len(self.confidence) == len(self.loss) == len(self.weight) <= self.cases:
             sizes = f"{len(self.confidence)}, {len(self.loss)} and {len(self.weight)}"
             raise ValueError(f"confidence, loss and weight have one length, at most {self.cases} cases; got {sizes}")
-        if np.isnan(self.confidence).any():
-            raise ValueError("a confidence is a number, not NaN")
+        refuse(self.confidence, np.isnan(self.confidence), "a confidence is a number, not NaN")
 
 
 class SelectiveRisk(msgspec.Struct, frozen=True, kw_only=True):

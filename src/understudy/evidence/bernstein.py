@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import running
+from understudy.evidence.betting import refuse, running
 
 LARGEST = 0.5
 """The largest bet λ."""
@@ -95,8 +95,8 @@ def fold_bernstein(state: BernsteinState, plan: BernsteinPlan, values: np.ndarra
     >>> statement.n, round(statement.lower, 3), round(statement.estimate, 3), round(statement.upper, 3)
     (300, 0.237, 0.333, 0.434)
     """
-    if ((values < plan.low) | (values > plan.high)).any():
-        raise ValueError(f"a value lies between {plan.low} and {plan.high}, or is NaN where nobody looked")
+    outside = (values < plan.low) | (values > plan.high)
+    refuse(values, outside, f"a value lies between {plan.low:g} and {plan.high:g}, or is NaN where nobody looked")
     known = (values[~np.isnan(values)] - plan.low) / (plan.high - plan.low)
     if not len(known):
         return msgspec.structs.replace(state, rows=state.rows + len(values))

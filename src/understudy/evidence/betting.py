@@ -13,6 +13,9 @@ import numpy as np
 CHUNK = 4096
 """How many rows are worked on at once: a bound on memory, without effect on the result."""
 
+IN_CACHE = 256
+"""How many rows are added up at once: a few hundred numbers each, they stay in the processor's cache."""
+
 
 def chunks(n: int) -> Iterator[slice]:
     """Consecutive slices that cover `n` rows.
@@ -40,6 +43,38 @@ def running(start: np.ndarray, steps: np.ndarray) -> np.ndarray:
     [11.0, 13.0]
     """
     return np.cumsum(np.concatenate([start[None], steps]), axis=0)[1:]
+
+
+def summed(start: np.ndarray, kinds: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The last of the running sums of `kinds[which]`, to the last bit, without those before it.
+
+    Where cases are of few kinds, what each kind adds is worked out once.
+
+    Parameters
+    ----------
+    start : ndarray of shape (...)
+    kinds : ndarray of shape (u, ...)
+        What a case of each kind adds.
+    which : ndarray of int, shape (n,)
+        The kind of each case.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    >>> summed(np.array([10.0, 0.0]), np.array([[1.0, 0.5], [2.0, 0.0]]), np.array([0, 1, 1])).tolist()
+    [15.0, 0.5]
+    """
+    flat, total = kinds.reshape(len(kinds), -1), start.ravel()
+    add = np.add.reduce if total.size > 1 else sum  # numpy adds a single column in another order
+    for first in range(0, len(which), IN_CACHE):
+        some = which[first : first + IN_CACHE]
+        rows = np.empty((len(some) + 1, total.size))
+        rows[0] = total
+        np.take(flat, some, axis=0, out=rows[1:])
+        total = np.asarray(add(rows))
+    found: np.ndarray = total.reshape(start.shape)
+    return found
 
 
 def log_mixed(logs: np.ndarray, shares: Sequence[float]) -> np.ndarray:
@@ -121,10 +156,32 @@ def check_losses(loss: np.ndarray, weight: np.ndarray) -> None:
     ValueError
         They do not.
     """
-    if ((loss < 0) | (loss > 1)).any():
-        raise ValueError("a loss lies between 0 and 1, or is NaN where nobody looked")
-    if not ((weight > 0) & (weight <= 1)).all():
-        raise ValueError("a weight or propensity lies above 0 and is at most 1")
+    refuse(loss, (loss < 0) | (loss > 1), "a loss lies between 0 and 1, or is NaN where nobody looked")
+    check_weights(weight)
+
+
+def check_weights(weight: np.ndarray) -> None:
+    """Weights and propensities lie in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        They do not.
+    """
+    refuse(weight, ~((weight > 0) & (weight <= 1)), "a weight or propensity lies above 0 and is at most 1")
+
+
+def refuse(values: np.ndarray, wrong: np.ndarray, rule: str) -> None:
+    """Name the first value that is wrong, and where it stands.
+
+    >>> refuse(np.array([0.5, 1.5]), np.array([False, True]), "a share lies between 0 and 1")
+    Traceback (most recent call last):
+    ...
+    ValueError: a share lies between 0 and 1; got 1.5 in row 1
+    """
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise ValueError(f"{rule}; got {values[place]:g} in row {place[0]}")
 
 
 def nested(array: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import optimize
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import check_losses, running
+from understudy.evidence.betting import check_losses, refuse, running
 
 LOOKS_TO_STOP = 50.0
 """About how many looks' worth of errors the limit holds: ln(1/δ)/θ with θ = 0.2 π_min, and room for chance.
@@ -58,7 +58,8 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (0 < self.max_error < 1 and 0 < self.delta < 1 and 0 < self.pi_min <= 1):
-            raise ValueError("max_error and delta lie between 0 and 1, pi_min above 0 and at most at 1")
+            numbers = f"{self.max_error}, {self.delta} and {self.pi_min}"
+            raise ValueError(f"max_error and delta lie between 0 and 1, pi_min above 0 and at most at 1; got {numbers}")
 
     @property
     def theta(self) -> float:
@@ -165,8 +166,8 @@ def fold_budget(state: BudgetState, plan: BudgetPlan, loss: np.ndarray, propensi
     (3, 2, 2.0, 1.961)
     """
     check_losses(loss, propensity)
-    if (propensity < plan.pi_min).any():
-        raise ValueError(f"an automated case was looked at with a probability of less than {plan.pi_min}")
+    rule = f"an automated case was looked at with a probability of less than {plan.pi_min:g}, the plan's least"
+    refuse(propensity, propensity < plan.pi_min, rule)
     if not len(loss):
         return state
     charge, known = charges(plan, loss, propensity), np.nan_to_num(loss)
@@ -285,7 +286,7 @@ def stratified_rates(risk: np.ndarray, share: np.ndarray, *, rate: float, floor:
     if not 0 < floor <= rate <= 1:
         raise ValueError(f"0 < floor <= rate <= 1 must hold, got a floor of {floor} and a rate of {rate}")
     if not ((risk >= 0).all() and (share > 0).all() and abs(share.sum() - 1) < 1e-6):
-        raise ValueError("risks are at least 0, and shares positive and 1 in all")
+        raise ValueError(f"risks are at least 0, and shares positive and 1 in all; got {risk} and {share}")
     wish = np.sqrt(np.maximum(risk, 1e-9 * risk.max(initial=0.0)) if risk.any() else np.ones_like(share))
 
     def rates(scale: float) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import check_losses, running
+from understudy.evidence.betting import check_losses, refuse, running
 from understudy.evidence.means import WEIGHTS, MeanPlan, MeanState, fold_mean, mean_evidence, mean_log_e, open_mean
 
 ROUNDING = 1e-9
@@ -99,8 +99,8 @@ def fold_unpaired(
     (0.45, 0.5, 0.56)
     """
     check_losses(loss, propensity)
-    if (propensity < plan.least * (1 - ROUNDING)).any():
-        raise ValueError(f"a case came to its version with a probability of less than {plan.least}, the plan's least")
+    rule = f"a case came to its version with a probability of less than {plan.least:g}, the plan's least"
+    refuse(propensity, propensity < plan.least * (1 - ROUNDING), rule)
     if not len(loss) == len(challenger) == len(propensity):
         raise ValueError(f"one entry per case each, got {len(challenger)}, {len(loss)} and {len(propensity)}")
     seen = ~np.isnan(loss)

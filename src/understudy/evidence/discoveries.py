@@ -12,6 +12,8 @@ from math import log, pi
 import msgspec
 import numpy as np
 
+from understudy.evidence.betting import refuse
+
 
 def e_bh(log_e: np.ndarray, alpha: float) -> np.ndarray:
     """Discoveries among hypotheses that are tested at one time.
@@ -145,5 +147,6 @@ def check_log_e(log_e: np.ndarray) -> None:
     ValueError
         They are not.
     """
-    if log_e.ndim != 1 or np.isnan(log_e).any():
-        raise ValueError(f"log e-values are one row without NaN (0 where nothing was tested), got {log_e.shape}")
+    if log_e.ndim != 1:
+        raise ValueError(f"log e-values are one row, got {log_e.shape}")
+    refuse(log_e, np.isnan(log_e), "log e-values are one row without NaN, 0 where nothing was tested")

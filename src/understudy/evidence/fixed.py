@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special, stats
 
 from understudy.core.evidence import Evidence
+from understudy.evidence.betting import refuse
 from understudy.evidence.means import last_refuted
 
 
@@ -66,8 +67,9 @@ def hoeffding_bentkus(losses: np.ndarray, *, alpha: float = 0.05) -> Evidence:
     (0.0023, 0.025, 0.092)
     """
     known = losses[~np.isnan(losses)]
-    if not ((known >= 0) & (known <= 1)).all() or not 0 < alpha < 1:
-        raise ValueError("losses lie in [0, 1], or are NaN where nobody looked; alpha lies between 0 and 1")
+    refuse(losses, (losses < 0) | (losses > 1), "losses lie in [0, 1], or are NaN where nobody looked")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha lies between 0 and 1, not at {alpha}")
     n, mean, lower, upper = len(known), nan, 0.0, 1.0
     if n:
         mean = float(known.mean())

@@ -100,7 +100,7 @@ def label_shift(scores: np.ndarray, labels: np.ndarray, new_scores: np.ndarray, 
     """
     check_scores(scores, labels, new_scores, alpha)
     classes, n = scores.shape[1], len(new_scores)
-    per_class, prior = np.bincount(labels, minlength=classes), scores.mean(axis=0)
+    per_class, prior = np.bincount(labels, minlength=classes), scores.sum(axis=0) / max(len(scores), 1)
     shift_p = fit_p = nan
     reason = too_few(per_class, n)
     if not reason and not prior.min() > 0:
@@ -128,9 +128,14 @@ def black_box_shares(
     """The shares of the classes by inverting the confusion matrix (BBSE), with bounds by the delta method.
 
     Needs no calibration and uses less of the scores. Says nothing where the condition number of the matrix is above
-    `LARGEST_CONDITION`.
+    `LARGEST_CONDITION`, where a class has no labelled case, or where there is no new one.
+
+    Parameters and errors as for `label_shift`.
     """
+    check_scores(scores, labels, new_scores, alpha)
     classes, n = scores.shape[1], len(new_scores)
+    if not n or not np.bincount(labels, minlength=classes).all():
+        return nothing(classes, alpha, n, "BBSE")
     confusion = histograms(scores.argmax(axis=1), labels, classes, classes)
     if not np.linalg.cond(confusion) < LARGEST_CONDITION:
         return nothing(classes, alpha, n, "BBSE")

@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import check_bets, chunks, nested
+from understudy.evidence.betting import check_bets, check_weights, chunks, nested, refuse
 
 BETS = (0.95, 0.75, *(2.0**-power for power in range(1, 15)))
 """A bet f is the best one where 0s and 1s have a mean of m + f·(1 − m), or of m − f·m."""
@@ -169,10 +169,8 @@ def check_values(plan: MeanPlan, values: np.ndarray, weight: np.ndarray) -> None
     if values.ndim != 1 or values.shape != weight.shape:
         raise ValueError(f"values and weights are rows of one length, got {values.shape} and {weight.shape}")
     outside = (values < plan.low) | (values > plan.high)
-    if outside.any():
-        raise ValueError(f"{values[outside][0]} lies outside the limits [{plan.low}, {plan.high}] that the plan gives")
-    if not ((weight > 0) & (weight <= 1)).all():
-        raise ValueError("a weight lies above 0 and is at most 1")
+    refuse(values, outside, f"a value lies outside the limits [{plan.low:g}, {plan.high:g}] of the plan")
+    check_weights(weight)
 
 
 def knots_around(knots: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,17 @@ import msgspec
 import numpy as np
 
 from understudy.core.evidence import Evidence
-from understudy.evidence.betting import check_bets, check_losses, chunks, log_gains, log_mixed, nested, running
+from understudy.evidence.betting import (
+    check_bets,
+    check_weights,
+    chunks,
+    log_gains,
+    log_mixed,
+    nested,
+    refuse,
+    running,
+    summed,
+)
 
 BETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """A bet f is about the best one where the lead is f times the mean square of the differences."""
@@ -128,15 +138,18 @@ def fold_pairs(state: PairState, plan: PairPlan, difference: np.ndarray, weight:
     >>> statement.estimate, statement.lower, statement.upper
     (0.25, 0.16, 0.35)
     """
+    refuse(difference, abs(difference) > 1, "a difference of losses lies between -1 and 1, or is NaN where not known")
+    check_weights(weight)
     loss = (1 - difference) / 2
-    check_losses(loss, weight)
     seen = ~np.isnan(loss)
-    loss, gain, weight = loss[seen][:, None], (1 - loss)[seen][:, None], weight[seen][:, None]
+    loss, weight = loss[seen][:, None], weight[seen][:, None]
     leads = np.array(plan.leads)
     above, below, sums = np.array(state.above), np.array(state.below), np.array([state.weight, state.total])
     for part in chunks(len(loss)):
-        above = running(above, log_gains(loss[part], weight[part], (1 - leads) / 2, plan.bets))[-1]
-        below = running(below, log_gains(gain[part], weight[part], (1 + leads) / 2, plan.bets))[-1]
+        kinds, which = np.unique((loss[part] + 1j * weight[part]).ravel(), return_inverse=True)  # pairs of both
+        lost, counted = kinds.real[:, None], kinds.imag[:, None]
+        above = summed(above, log_gains(lost, counted, (1 - leads) / 2, plan.bets), which)
+        below = summed(below, log_gains(1 - lost, counted, (1 + leads) / 2, plan.bets), which)
         weighted = weight[part] * (1 - 2 * loss[part])
         sums = running(sums, np.concatenate([weight[part], weighted], axis=1))[-1]
     return PairState(

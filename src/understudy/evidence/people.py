@@ -15,6 +15,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from understudy.core.evidence import Evidence
+from understudy.evidence.betting import refuse
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Evidence:
@@ -65,8 +66,9 @@ def fleiss_kappa(counts: np.ndarray, *, alpha: float = 0.05) -> Evidence:
     >>> round(found.lower, 2), round(found.estimate, 2), round(found.upper, 2)
     (0.41, 0.66, 0.8)
     """
-    if counts.ndim != 2 or (counts < 0).any():
-        raise ValueError(f"expected counts of answers, cases by answers and not negative; got shape {counts.shape}")
+    if counts.ndim != 2:
+        raise ValueError(f"expected counts of answers, cases by answers; got shape {counts.shape}")
+    refuse(counts, counts < 0, "counts of answers are not negative")
     answers = counts.sum(axis=1)
     if len(counts) and not (answers.min() == answers.max() >= 2):
         raise ValueError(
@@ -106,6 +108,7 @@ def krippendorff_alpha(
     """
     if answers.ndim != 2:
         raise ValueError(f"expected answers of cases by reviewers, got shape {answers.shape}")
+    refuse(answers, np.isinf(answers), "an answer is finite, or NaN where a reviewer did not see the case")
     seen = ~np.isnan(answers)
     double = seen.sum(axis=1) >= 2
     answers, seen = answers[double], seen[double]

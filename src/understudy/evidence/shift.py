@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 from scipy.stats import chi2, hypergeom
 
+from understudy.evidence.betting import refuse
+
 LEAST_EXPECTED = 5.0
 """What each pooled cell holds of the smaller sample on average; below, the tail of χ² is not to be trusted."""
 
@@ -251,5 +253,5 @@ def check_counts(reference: np.ndarray, batch: np.ndarray) -> None:
     """
     if reference.shape != batch.shape or reference.ndim != 1:
         raise ValueError(f"counts over the same cells are needed, not of shapes {reference.shape} and {batch.shape}")
-    if (reference < 0).any() or (batch < 0).any():
-        raise ValueError("a count is never negative")
+    for counts in (reference, batch):
+        refuse(counts, counts < 0, "a count is never negative")

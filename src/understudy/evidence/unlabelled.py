@@ -19,6 +19,7 @@ import numpy as np
 from scipy import fft, optimize, stats
 
 from understudy.core.evidence import Evidence
+from understudy.evidence.betting import refuse
 
 SUSPICION = "suspicion only, never a certificate"
 """What every method here says of itself."""
@@ -145,8 +146,7 @@ def importance(chance: np.ndarray, labelled: int, new: int) -> np.ndarray:
     >>> importance(np.array([0.5, 0.8, 1.0]), 100, 200).round(2).tolist()
     [0.5, 2.0, 10.0]
     """
-    if not ((chance >= 0) & (chance <= 1)).all():
-        raise ValueError("the classifier's probabilities lie between 0 and 1")
+    refuse(chance, ~((chance >= 0) & (chance <= 1)), "the classifier's probabilities lie between 0 and 1")
     if labelled < 1 or new < 1:
         raise ValueError(f"it needs cases of both kinds, not {labelled} labelled and {new} new ones")
     return np.asarray(np.maximum(labelled / new * chance / np.maximum(1 - chance, 0.05), 0.001))
@@ -290,12 +290,12 @@ def count_share(chance: np.ndarray, n: int, alpha: float) -> Evidence:
     method = f"CBPE, Poisson-binomial: {SUSPICION}"
     if not n:
         return Evidence(estimate=nan, lower=0.0, upper=1.0, confidence=1 - alpha, n=0, method=method)
-    cumulative = poisson_binomial(chance).cumsum()
+    cumulative, mean = poisson_binomial(chance).cumsum(), float(chance.sum()) / n
     tail = alpha / 2
     return Evidence(
-        estimate=float(chance.sum()) / n,
-        lower=int(np.searchsorted(cumulative, tail, side="right")) / n,
-        upper=min(int(np.searchsorted(cumulative, 1 - tail)), len(chance)) / n,
+        estimate=mean,  # of a rare event it may lie above the quantile, which is then 0
+        lower=min(mean, int(np.searchsorted(cumulative, tail, side="right")) / n),
+        upper=max(mean, min(int(np.searchsorted(cumulative, 1 - tail)), len(chance)) / n),
         confidence=1 - alpha,
         n=n,
         method=method,

@@ -21,7 +21,8 @@ from understudy.flows.golive import Candidate, Occasion, RunResult, Step, Tell, 
 from understudy.flows.propose import Told
 from understudy.flows.run import contract_step, ignore, quarantine, settle_task
 from understudy.flows.workspace import open_workspace
-from understudy.models.calibrate import Head, fit_number_head, fit_probability_head
+from understudy.models.calibrate import Head, fit_number_head
+from understudy.models.calibration_choice import choose_head
 from understudy.models.session import open_session
 from understudy.monitoring.strangeness import fit_strangeness
 from understudy.sources.endpoint import Endpoint, check_endpoint
@@ -237,7 +238,7 @@ def as_candidate(
     scores = raw(data.frame[rows])
     if len(scores) != len(rows):
         raise ModelError(f"The adopted model answered {len(scores)} predictions for {len(rows)} rows.")
-    fit = fit_probability_head if adopted.labels else fit_number_head
+    fit = choose_head if adopted.labels else fit_number_head
     head: Head = fit(scores, data.answers.y[rows])
     return Candidate(
         recipe=f"adopted-{adopted.form}",

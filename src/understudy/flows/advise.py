@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Unpack
@@ -17,10 +18,10 @@ from understudy.core.task_file import parse_task
 from understudy.data.prepare import fit_encoding
 from understudy.data.split import Scheme
 from understudy.flows.dataset import Dataset, assemble
-from understudy.flows.folding import clock_column
+from understudy.flows.folding import clock_column, rows_of
 from understudy.flows.propose import Told, propose_task
 from understudy.flows.run import task_name
-from understudy.flows.tryout import Tryout, compare, more_rows, prepare, rows_of
+from understudy.flows.tryout import Tryout, compare, more_rows, prepare
 from understudy.models.advice import Verdict, Wishes, judge
 from understudy.models.describe import describe
 from understudy.models.probes import Enough, Facts, Probe, best_of, what_is_enough
@@ -118,7 +119,7 @@ def advise(
     """
     table = read_table(source, csv)
     task = settled(table, Path(workspace), name or task_name(table.name), target, told)
-    whole = assemble(table.frame, task, seed=seed)
+    whole = replace(assemble(table.frame, task, seed=seed), monotone={})  # each family is tried, also those that cannot
     tryout = prepare(whole, task, seed)
     probes, scores = compare(tryout, task, tell)
     best = best_of(probes)

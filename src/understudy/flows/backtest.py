@@ -51,10 +51,10 @@ from understudy.flows.rehearsal_stage import (
     set_stage,
 )
 from understudy.flows.retrospect import look_back
-from understudy.flows.run import contract_step, ignore, search_step, settle_task, task_name
-from understudy.flows.train import as_candidate, find_model
+from understudy.flows.run import contract_step, ignore, is_isolated, search_step, settle_task, task_name
+from understudy.flows.train import as_candidate, blend_step, find_model
 from understudy.flows.workspace import Workspace, open_workspace, read_settings
-from understudy.models.recipes import RECIPES, Effort
+from understudy.models.recipes import Effort
 from understudy.models.search import Budget, Race
 from understudy.reports.timeline import render_timeline
 from understudy.sources.tables import CsvOptions, Table, read_table
@@ -262,15 +262,19 @@ def train(
     tell(contract_step(data))
     parts = data.split(plan.seed)
     effort = Effort(plan.seed, work.engine.threads)
-    race = Race(
-        budget=plan.budget,
-        effort=effort,
-        elapsed=work.clock.elapsed,
-        map=work.engine.map,
-        tell=tell_trial,  # type: ignore[arg-type]
-    )
-    trained = find_model(data, task, parts, race)
-    tell(search_step(trained.found.best, len(trained.found.trials)))
+    with work.engine.crew(isolated=is_isolated(plan.budget)) as crew:
+        race = Race(
+            budget=plan.budget,
+            effort=effort,
+            elapsed=work.clock.elapsed,
+            map=work.engine.map,
+            tell=tell_trial,  # type: ignore[arg-type]
+            started=started,
+            crew=crew,
+        )
+        trained = find_model(data, task, parts, race)
+    tell(search_step(trained.found))
+    tell(blend_step(trained))
     occasion = Occasion(
         source="the rows known at the start",
         snapshot=work.artifacts.put(parquet(data.source)),
@@ -327,7 +331,7 @@ def sum_up(played: Played, plan: Rehearsal) -> Backtest:
         rows=history.frame.height,
         trained_on=history.first,
         version=trained.model.version,
-        model=RECIPES[trained.model.recipe].title,
+        model=trained.model.title,
         failed=tuple(check.code for check in trained.checks if check.verdict == "fail"),
         cases=len(stage.ids),
         refused=len(stage.refused),

@@ -94,6 +94,7 @@ def facts_of(connection: sa.Connection, head: Head, version: str, now: int) -> l
             rules_fill=head.task.review.per_day == 0,
             audit_draw=1.0,
             blind_draw=1.0,
+            group=group,
         )
-        for row, against, rule in zip(rows, outside, ruled, strict=True)
+        for row, against, rule, group in zip(rows, outside, ruled, head.groups(plain), strict=True)
     ]

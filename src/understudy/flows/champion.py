@@ -25,6 +25,9 @@ from understudy.store.registry import read_deployments
 
 FOLDED, PLANNED = "folded", "plans"
 
+Stance = tuple[float, bool]
+"""An audit rate, and whether thresholds were raised by a suspicion."""
+
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is folded for the champion of an epoch."""
@@ -87,9 +90,9 @@ def fold(
         folded, after = begin(plans, read_history(connection, head, deployed, deployed.champion)), 0
     else:
         folded, after = msgspec.json.decode(state.body, type=Folded), state.n
-    least, rates = least_looks(connection, head), audit_rates(connection, head.number)
+    least, stances = least_looks(connection, head), read_stances(connection, head.number)
     for page in champion_pages(connection, head, deployed, after):
-        folded = fold_entries(folded, plans, page, least, rates)
+        folded = fold_entries(folded, plans, page, least, stances)
         body = msgspec.json.encode(folded)
         keep_state(connection, key, State(n=page[-1].place, body=body), at=now)
     return folded
@@ -107,9 +110,9 @@ def champion_pages(connection: sa.Connection, head: Head, deployed: Deployment, 
         yield from each_page(connection, head.number, deployed.champion, epoch, after=after, size=PAGE)
 
 
-def audit_rates(connection: sa.Connection, task: int) -> dict[int, float]:
-    """The audit rate by the revision of the deployment."""
-    return {found.revision: found.audit_rate for found in read_deployments(connection, task)}
+def read_stances(connection: sa.Connection, task: int) -> dict[int, Stance]:
+    """The audit rate, and whether thresholds were raised by a suspicion, by the revision of the deployment."""
+    return {found.revision: (found.audit_rate, bool(found.raised_from)) for found in read_deployments(connection, task)}
 
 
 def begin(plans: Plans, history: History) -> Folded:
@@ -118,7 +121,7 @@ def begin(plans: Plans, history: History) -> Folded:
 
 
 def fold_entries(
-    folded: Folded, plans: Plans, entries: Sequence[Entry], least: dict[int, float], rates: dict[int, float]
+    folded: Folded, plans: Plans, entries: Sequence[Entry], least: dict[int, float], stances: dict[int, Stance]
 ) -> Folded:
     """The evidence with these entries of its version and epoch added, in their order."""
     automated = [entry for entry in entries if entry.automated]
@@ -126,12 +129,13 @@ def fold_entries(
     if gate is not None and plans.gate is not None:
         gate = fold_gate(gate, plans.gate, gate_rows(plans.gate, entries, least))
     lost = as_array(entry.loss for entry in automated)
-    rate = as_array(rates[entry.revision] for entry in automated)
+    looked = [stances[entry.revision] for entry in automated if entry.loss is not None]
+    rate, raised = as_array(rate for rate, _ in looked), np.array([raised for _, raised in looked], dtype=bool)
     looks = as_array(entry.loss for entry in entries if entry.loss is not None)
     return Folded(
         gate=gate,
         detector=fold_detector(folded.detector, plans.detector, lost, np.ones(len(lost))),
-        watch=fold_watch(folded.watch, rate[~np.isnan(lost)], lost[~np.isnan(lost)]),
+        watch=fold_watch(folded.watch, rate, raised, lost[~np.isnan(lost)]),
         settled=folded.settled + len(entries),
         looked=folded.looked + len(looks),
         errors=float(running(np.array(folded.errors), looks)[-1]) if len(looks) else folded.errors,
@@ -148,8 +152,8 @@ def replay_champion(connection: sa.Connection, head: Head, deployed: Deployment)
     kept, plans = read_folded(connection, head.number, deployed), read_plans(connection, head.number, deployed)
     if kept is None or plans is None:
         return None
-    least, rates = least_looks(connection, head), audit_rates(connection, head.number)
+    least, stances = least_looks(connection, head), read_stances(connection, head.number)
     folded = begin(plans, read_history(connection, head, deployed, deployed.champion))
     for page in champion_pages(connection, head, deployed, 0):
-        folded = fold_entries(folded, plans, page, least, rates)
+        folded = fold_entries(folded, plans, page, least, stances)
     return kept, folded

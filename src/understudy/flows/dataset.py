@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 import polars as pl
 
 from understudy.core.errors import DataError
-from understudy.core.task import Task
+from understudy.core.task import Direction, Task
 from understudy.data.answers import Answers, read_answers, target_answers
 from understudy.data.contract import Contract, infer_contract
+from understudy.data.copies import Copies, find_copies, joined
 from understudy.data.expressions import columns_of, evaluate
 from understudy.data.judgements import judgement_columns
 from understudy.data.profile import Leak, suspected_leaks
@@ -47,6 +49,12 @@ class Dataset:
         How many rows have no answer.
     weights : ndarray of float64, optional
         How many cases each row stands for; by default itself.
+    copies : Copies, optional
+        Which rows repeat each other.
+    notes : tuple of str
+        What a reader should know of how the rows are parted.
+    monotone : mapping of str to {"rises", "falls"}
+        The columns with which the answer may only rise, or only fall.
     """
 
     frame: pl.DataFrame
@@ -59,6 +67,9 @@ class Dataset:
     leaks: tuple[Leak, ...]
     without_answer: int
     weights: np.ndarray | None = None
+    copies: Copies | None = None
+    notes: tuple[str, ...] = ()
+    monotone: Mapping[str, Direction] = field(default_factory=dict)
 
     def weights_of(self, rows: np.ndarray) -> np.ndarray | None:
         """The weights of some rows; None where all count alike."""
@@ -72,7 +83,36 @@ class Dataset:
     def split(self, seed: int) -> Split:
         """Train, validation, test and history, by time, by group, or at random."""
         strata = self.answers.y if self.answers.labels else None
-        return split(self.frame.height, strata=strata, order=self.order, groups=self.groups, seed=seed)
+        return split(
+            self.frame.height, strata=strata, order=self.order, groups=self.groups, copies=self.copy_codes, seed=seed
+        )
+
+    @property
+    def copy_codes(self) -> np.ndarray | None:
+        """A code for each row, which its copies share; None where no row repeats another."""
+        return None if self.copies is None else self.copies.codes
+
+    @property
+    def together(self) -> np.ndarray | None:
+        """Codes of rows that are not independent: those of one group, and copies; None where all are."""
+        return self.copy_codes if self.groups is None else joined(self.groups, self.copy_codes)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """Some of the rows, in the order in which they are named."""
+
+        def some(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            frame=self.frame[rows],
+            source=self.source[rows],
+            answers=replace(self.answers, y=self.answers.y[rows]),
+            order=some(self.order),
+            groups=some(self.groups),
+            weights=some(self.weights),
+            copies=None if self.copies is None else replace(self.copies, codes=self.copies.codes[rows]),
+        )
 
 
 def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
@@ -106,13 +146,21 @@ def assemble(table: pl.DataFrame, task: Task, *, seed: int) -> Dataset:
             answers.filter(kept), kind=task.decision.kind, positive=task.decision.positive, target=task.decision.target
         ),
         contract=contract,
-        order=None if task.decision.time is None else read_order(source, task.decision.time),
-        groups=None if task.decision.split_group is None else read_groups(source, task.decision.split_group),
+        order=None if task.decision.when is None else read_order(source, task.decision.when),
+        groups=belonging(source, task),
         rejected=rejected,
         leaks=(),
         without_answer=int((~known).sum()),
+        monotone=task.model.monotone,
+        notes=repeated_cases(source, task),
     )
-    return without_leaks(without_clocks(data, task, seed=seed), task, seed=seed)
+    return with_copies(without_leaks(without_clocks(data, task, seed=seed), task, seed=seed))
+
+
+def with_copies(data: Dataset) -> Dataset:
+    """The same rows, and which of them repeat each other by the columns that models see."""
+    copies = find_copies(data.frame, data.contract)
+    return data if copies is None else replace(data, copies=copies, notes=(*data.notes, copies.words))
 
 
 def left_out(task: Task, columns: list[str]) -> dict[str, str]:
@@ -145,7 +193,7 @@ def without_clocks(data: Dataset, task: Task, *, seed: int) -> Dataset:
     A column that the time is computed from is one where it grows; others are where they have gone beyond training.
     The column of the time itself stays: its parts come again.
     """
-    time = task.decision.time
+    time = task.decision.when
     if data.order is None or time is None:
         return data
     path = np.argsort(data.order, kind="stable")
@@ -233,6 +281,29 @@ def read_groups(source: pl.DataFrame, group: str) -> np.ndarray:
     codes = groups.rank("dense").cast(pl.Int64)
     alone = pl.int_range(source.height, eager=True) + source.height
     return codes.fill_null(alone).to_numpy()
+
+
+def belonging(source: pl.DataFrame, task: Task) -> np.ndarray | None:
+    """Which rows belong together: those of one `split_group`, and those of one case where its id comes again."""
+    case, group = task.decision.id, task.decision.split_group
+    groups = None if group is None else read_groups(source, group)
+    if case is None or not repeated_cases(source, task):
+        return groups
+    cases = read_groups(source, case)
+    return cases if groups is None else joined(groups, cases)
+
+
+def repeated_cases(source: pl.DataFrame, task: Task) -> tuple[str, ...]:
+    """That ids come again, and what becomes of their rows, in a sentence; nothing where each names one row."""
+    case = task.decision.id
+    if case is None:
+        return ()
+    ids = source[case].drop_nulls()
+    again = len(ids) - ids.n_unique()
+    if not again:
+        return ()
+    rows = f"In {again:,} of {source.height:,} rows {case} names a case that another row names already"
+    return (f"{rows}: rows of one case are never parted between training and test.",)
 
 
 def first_faults(rejected: pl.DataFrame) -> str:

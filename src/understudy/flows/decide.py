@@ -193,7 +193,8 @@ def route_all(
     outside, ruled = head.outside(inputs, now), head.ruled(inputs)
     allow, rules_fill = head.allow, head.task.review.per_day == 0
     routes = []
-    for case_id, arm, guess, against, rule in zip(ids, arms, guesses, outside, ruled, strict=True):
+    groups = head.groups(inputs)
+    for case_id, arm, guess, against, rule, group in zip(ids, arms, guesses, outside, ruled, groups, strict=True):
         facts = Facts(
             answer=None if guess is None else guess.prediction,
             confidence=0.0 if guess is None else guess.confidence,
@@ -204,6 +205,7 @@ def route_all(
             rules_fill=rules_fill,
             audit_draw=draw(head.secret, case_id, "audit"),
             blind_draw=draw(head.secret, case_id, "blind"),
+            group=group,
         )
         routes.append(route(arm.deployed, facts))
     return routes

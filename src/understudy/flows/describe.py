@@ -21,11 +21,12 @@ from understudy.flows.dataset import assemble
 from understudy.flows.folding import views
 from understudy.flows.version import Manifest
 from understudy.flows.workspace import Workspace, open_workspace
+from understudy.models.blend import Blend, blend_title
 from understudy.models.describe import describe as in_words
 from understudy.models.describe import step_words
 from understudy.models.odds import Effect, effects
-from understudy.models.recipes import Fitted, Rows
-from understudy.models.saved import load_member
+from understudy.models.recipes import RECIPES, Fitted, Rows
+from understudy.models.saved import load_blend
 from understudy.store.registry import find_version
 from understudy.store.tasks import read_task
 
@@ -52,7 +53,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         Its rules, its tree or its weights.
     effects : tuple of NamedEffect
         For a linear model of two answers the factors by which the odds are multiplied, for one of numbers what is
-        added; empty for others.
+        added; empty for others. Of a blend they are those of its heaviest linear member, by itself.
     rows : int
         On how many rows the effects were estimated.
     note : str
@@ -96,8 +97,9 @@ def describe(task: str, *, version: str = "latest", workspace: str | Path = ".")
         raise ModelError(f"Version {record.version[:12]} was made elsewhere: what it does cannot be read.")
     encoding = msgspec.json.decode(files["encoding.json"], type=Encoding)
     parts = {name.removeprefix("members/"): data for name, data in files.items() if name.startswith("members/")}
-    fitted = load_member(parts)
-    text = in_words(fitted, encoding, manifest.labels)
+    blend = load_blend(parts)
+    text = blend_text(blend, encoding, manifest.labels)
+    fitted = next((member for member in blend.members if hasattr(member.estimator, "coef_")), blend.members[0])
     found, rows, note = measured(
         work, manifest, parse_task(known.body.decode(), file=f"tasks/{task}.toml"), files, fitted, encoding
     )
@@ -111,6 +113,30 @@ def describe(task: str, *, version: str = "latest", workspace: str | Path = ".")
         rows=rows,
         note=note,
     )
+
+
+def blend_text(blend: Blend, encoding: Encoding, labels: tuple[str, ...]) -> str:
+    """What a member does; of several, what each does that can be read, the heaviest first.
+
+    Raises
+    ------
+    ModelError
+        None can be read.
+    """
+    if len(blend.members) == 1:
+        return in_words(blend.members[0], encoding, labels)
+    parts: list[str] = []
+    refused: list[ModelError] = []
+    for weight, member in zip(blend.weights.tolist(), blend.members, strict=True):
+        title = f"{weight:.0%} {RECIPES[member.recipe].title}"
+        try:
+            parts.append(f"{title}:\n{in_words(member, encoding, labels)}")
+        except ModelError as error:
+            refused.append(error)
+            parts.append(f"{title}: too large to be read.")
+    if len(refused) == len(parts):
+        raise ModelError(f"{blend_title(blend)}: each of them is too large to be read.", hint=refused[0].hint)
+    return "\n\n".join(parts)
 
 
 def measured(

@@ -1,24 +1,26 @@
 """An exported version: answers cases with ONNX Runtime and numpy, as the service does.
 
-`python EXPORT.zip < cases.jsonl` writes an answer for each line. In a program::
+This file travels with every export, as `model.py` of a small package, beside those that it imports::
 
-    sys.path.insert(0, "EXPORT.zip")
-    from __main__ import Model  # or: runpy.run_path("EXPORT.zip")["Model"]
+    from PACKAGE import Model
+
+    Model().predict({"column": "value"})
 """
 
 from __future__ import annotations
 
 import json
+import pkgutil
 import sys
-import zipfile
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from intervals import RowIntervals
-from rows import RowEncoder, RowReader
-from strange_rows import RowStrangeness
+
+from understudy.data.rows import RowEncoder, RowReader
+from understudy.models.interval_rows import RowIntervals
+from understudy.monitoring.strange_rows import RowStrangeness
 
 INTERVAL_CONFIDENCE = 0.9
 
@@ -34,30 +36,26 @@ class ContractError(ValueError):
 class Model:
     """The exported version.
 
-    Parameters
+    Attributes
     ----------
-    path : str or Path
-        The export.
+    manifest : dict
+        What it decides, from which data and by which settings it was made; see the version's page.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        with zipfile.ZipFile(path) as archive:
-            model = archive.read("model.onnx")
-            read = {
-                name: json.loads(archive.read(f"{name}.json"))
-                for name in ("manifest", "contract", "encoding", "head", "reference")
-            }
+    def __init__(self) -> None:
+        self.manifest = part("manifest.json")
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._reader = RowReader(read["contract"])
-        self._encoder = RowEncoder(read["encoding"])
-        self._strangeness = RowStrangeness(read["reference"])
-        self._labels = read["manifest"]["labels"]
-        tolerance = read["manifest"]["tolerance"]
-        self._intervals = None if self._labels else RowIntervals(read["head"], INTERVAL_CONFIDENCE, tolerance)
+        options.inter_op_num_threads = 1
+        self._session = ort.InferenceSession(data("model.onnx"), options, providers=["CPUExecutionProvider"])
+        self._reader = RowReader(part("contract.json"))
+        self._encoder = RowEncoder(part("encoding.json"))
+        self._strangeness = RowStrangeness(part("reference.json"))
+        self._labels = self.manifest["labels"]
+        tolerance = self.manifest["tolerance"]
+        self._intervals = None if self._labels else RowIntervals(part("head.json"), INTERVAL_CONFIDENCE, tolerance)
 
-    def predict(self, case: dict[str, Any]) -> dict[str, Any]:
+    def predict(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """What the version says of one case.
 
         Raises
@@ -65,11 +63,30 @@ class Model:
         ContractError
             The case breaks the contract.
         """
+        return self.predict_all([case])[0]
+
+    def predict_all(self, cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What the version says of each case, in one call of the model.
+
+        Raises
+        ------
+        ContractError
+            A case breaks the contract; the first one that does is told.
+        """
+        rows = [self._read(case) for case in cases]
+        if not rows:
+            return []
+        X = np.array([self._encoder.encode(values) for values in rows], dtype=np.float32)
+        scored = self._session.run(None, {"X": X})[0].tolist()
+        return [self._answer(scores, values) for scores, values in zip(scored, rows, strict=True)]
+
+    def _read(self, case: Mapping[str, Any]) -> list[Any]:
         values, faults = self._reader.read(case)
         if faults:
             raise ContractError(faults)
-        X = np.array([self._encoder.encode(values)], dtype=np.float32)
-        scores = self._session.run(None, {"X": X})[0][0].tolist()
+        return values
+
+    def _answer(self, scores: list[float], values: list[Any]) -> dict[str, Any]:
         strange = self._strangeness.score(values)
         if self._intervals is not None:
             lower, upper, confidence = self._intervals.around(scores[0])
@@ -84,9 +101,22 @@ class Model:
         }
 
 
+def data(name: str) -> bytes:
+    """A file of this package, from a folder or from a zip file."""
+    found = pkgutil.get_data(__package__ or "", name)
+    if found is None:
+        raise FileNotFoundError(name)
+    return found
+
+
+def part(name: str) -> Any:
+    """A JSON file of this package."""
+    return json.loads(data(name))
+
+
 def main() -> None:
-    """Answer each line of standard input."""
-    model = Model(sys.argv[0])
+    """Answer each line of standard input, a JSON object, with one."""
+    model = Model()
     for line in sys.stdin:
         if not line.strip():
             continue
@@ -97,7 +127,3 @@ def main() -> None:
         except json.JSONDecodeError as error:
             answer = {"faults": [{"where": "the line", "found": str(error), "expected": "a JSON object"}]}
         sys.stdout.write(json.dumps(answer) + "\n")
-
-
-if __name__ == "__main__":
-    main()

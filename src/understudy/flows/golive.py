@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -17,21 +17,25 @@ import polars as pl
 import sqlalchemy as sa
 
 from understudy.autonomy.challengers import challenge
+from understudy.autonomy.groups import group_of
 from understudy.autonomy.ladder import under
 from understudy.core.canonical import canonical, digest
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check, Deployment, Kind, Level, Move
 from understudy.core.task import Task
+from understudy.data.answers import answer_texts
 from understudy.data.contract import Contract
 from understudy.data.dirty import dirty_rows
 from understudy.data.profile import profile
 from understudy.data.rows import RowReader
 from understudy.data.split import Split
 from understudy.evaluation.checks import Agreement, go_live_checks, passed
+from understudy.evaluation.optimism import Expectation
 from understudy.evaluation.report import Evaluation, Report, TestPart, evaluate
 from understudy.flows.baseline import today_scores
 from understudy.flows.dataset import Dataset
+from understudy.flows.expected import Expected
 from understudy.flows.moves import hold_to
 from understudy.flows.version import INTERVAL_CONFIDENCE, Manifest, Scorer, Served, Version
 from understudy.flows.workspace import Workspace
@@ -80,6 +84,14 @@ class Candidate:
         The names of the model's stages.
     compared : int
         On how many held-out and how many dirty rows the ways of serving are compared.
+    learning : dict of str
+        From rows in time, where boosting stopped (`stopping`) and how much old rows counted (`memory`).
+    expected : Expected, optional
+        What the search expects of it; None where there was none.
+    record : bytes
+        What the run was asked for and what it tried, for a replay; empty where there is none.
+    notes : tuple of str
+        What a reader should know of how it was chosen.
     """
 
     recipe: str
@@ -96,6 +108,10 @@ class Candidate:
     oof: pl.DataFrame | None
     stages: tuple[str, ...]
     compared: int = 300
+    learning: dict[str, str] = field(default_factory=dict)
+    expected: Expected | None = None
+    record: bytes = b""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,7 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     recipe: str
+    title: str
     compiled: bool
     reason: str
 
@@ -161,6 +178,16 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     report, rejected : str
         The files of the report and of the quarantined rows; the second is empty where there are none.
     seconds : float
+    notes : tuple of str
+        What a reader should know of how the rows are arranged and parted, and of what was left out of the model.
+    expectation : Expectation, optional
+        What the search expected of the model, beside what it does on the test part, which the search never used.
+    training_seconds : float
+        How much of the seconds went by until the model was calibrated and compiled; the rest went to judging it.
+    reused : str
+        What was taken over from an earlier run that was stopped; empty where nothing was.
+    leaderboard : tuple of dict
+        Every trial of the search, with its weight in the answer.
     """
 
     task: str
@@ -176,6 +203,11 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     report: str
     rejected: str
     seconds: float
+    notes: tuple[str, ...] = ()
+    expectation: Expectation | None = None
+    training_seconds: float = 0.0
+    reused: str = ""
+    leaderboard: tuple[dict[str, Any], ...] = ()
 
 
 def libraries() -> dict[str, str]:
@@ -187,6 +219,7 @@ def go_live(
     work: Workspace, task: Task, data: Dataset, parts: Split, candidate: Candidate, occasion: Occasion
 ) -> RunResult:
     """Judge a candidate on the test part, register it as a version, and let it go to shadow if its checks pass."""
+    trained_after = work.clock.elapsed() - occasion.started
     version, files = assemble_version(task, data, candidate, occasion)
     evaluation = judge(version, task, data, parts, seed=occasion.seed)
     occasion.tell(
@@ -221,7 +254,7 @@ def go_live(
         files=files,
         report=report,
         page=page,
-        history=history_table(version, data, parts.history),
+        history=history_table(version, data, parts.history, task),
     )
     occasion.tell(registered_step(version, deployed))
     place = work.root / "reports" / f"{task.name}-{version.digest[:12]}.html"
@@ -235,6 +268,7 @@ def go_live(
         model=ModelSummary(
             version=version.digest,
             recipe=candidate.recipe,
+            title=candidate.title,
             compiled=candidate.served == "onnx",
             reason=candidate.reason,
         ),
@@ -250,6 +284,10 @@ def go_live(
         report=os.fspath(place),
         rejected=occasion.rejected,
         seconds=report.seconds,
+        notes=(*data.notes, *candidate.notes),
+        expectation=report.expectation,
+        training_seconds=round(trained_after, 2),
+        leaderboard=candidate.leaderboard,
     )
 
 
@@ -281,6 +319,7 @@ def assemble_version(
         kind=task.decision.kind,
         recipe=candidate.recipe,
         params=candidate.params,
+        learning=candidate.learning,
         labels=data.answers.labels,
         tolerance=task.decision.tolerance,
         served=candidate.served,
@@ -320,15 +359,16 @@ def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: in
         hard=today.hard,
         tolerance=task.decision.tolerance,
         inside=inside,
-        groups=None if data.groups is None else data.groups[test],
+        groups=None if data.together is None else data.together[test],
     )
     return evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=seed)
 
 
-def history_table(version: Version, data: Dataset, rows: np.ndarray) -> pl.DataFrame:
+def history_table(version: Version, data: Dataset, rows: np.ndarray, task: Task) -> pl.DataFrame:
     """What the version says of rows that served nothing else, beside their answers: the first evidence of its gate.
 
-    Its columns are `prediction` and `label` as they are recorded of live cases, `confidence` and `strangeness`.
+    Its columns are `prediction` and `label` as they are recorded of live cases, `confidence` and `strangeness`; `group`
+    by the columns in `[task] groups`, and `decided`, what people decided then, where one column tells it.
     """
     predictions = version.predict_clean(data.frame[rows])
     y, labels = data.answers.y[rows], data.answers.labels
@@ -343,15 +383,36 @@ def history_table(version: Version, data: Dataset, rows: np.ndarray) -> pl.DataF
             "label": pl.Series(right, dtype=pl.String),
             "confidence": predictions.confidence,
             "strangeness": predictions.strangeness,
+            "group": pl.Series(past_groups(data, rows, task), dtype=pl.String),
+            "decided": past_decisions(data, rows, task),
         }
     )
+
+
+def past_groups(data: Dataset, rows: np.ndarray, task: Task) -> list[str] | list[None]:
+    """The group of each row, whether the promise is made for groups already or not."""
+    columns = task.decision.groups
+    if not columns:
+        return [None] * len(rows)
+    each = msgspec.structs.replace(task, autonomy=msgspec.structs.replace(task.autonomy, groups="own"))
+    tables = {name: data.frame if name in data.frame.columns else data.source for name in columns}
+    values = {name: table[name][rows].to_list() for name, table in tables.items() if name in table.columns}
+    return [group_of(each, {name: found[place] for name, found in values.items()}) for place in range(len(rows))]
+
+
+def past_decisions(data: Dataset, rows: np.ndarray, task: Task) -> pl.Series:
+    """What people decided of each row, where one column tells it."""
+    column = task.today.column
+    if column is None or column not in data.source.columns:
+        return pl.Series([None] * len(rows), dtype=pl.String)
+    return answer_texts(data.source[rows][column])
 
 
 def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidate) -> Agreement:
     """How far answering row by row lies from answering by columns, on held-out and on dirty rows."""
     reader = RowReader(msgspec.to_builtins(data.contract))
     held_out = data.frame[parts.test[: candidate.compared]]
-    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, held_out)][: candidate.compared]
+    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, held_out)[: candidate.compared]]
     frame = pl.concat([held_out, pl.DataFrame(dirty, schema=held_out.schema, orient="row")])
     reason, paths = candidate.reason, float("inf")
     try:
@@ -412,9 +473,23 @@ def make_report(  # one place that knows every figure
         evaluation=evaluation,
         checks=checks,
         leaderboard=candidate.leaderboard,
+        expectation=against(candidate.expected, evaluation),
         columns=tuple(msgspec.to_builtins(column) for column in profile(data.source, data.frame, data.contract)),
         libraries=version.manifest.libraries,
         seconds=seconds,
+    )
+
+
+def against(expected: Expected | None, evaluation: Evaluation) -> Expectation | None:
+    """What the search expected, beside what came; None where there was no search."""
+    if expected is None or expected.metric not in evaluation.metrics:
+        return None
+    return Expectation(
+        metric=expected.metric,
+        searched=expected.searched,
+        corrected=expected.corrected,
+        held_out=evaluation.metrics[expected.metric],
+        candidates=expected.candidates,
     )
 
 
@@ -447,6 +522,8 @@ def register_version(
         "stages.json": work.artifacts.put(msgspec.json.encode(candidate.stages)),
     }
     beside["history.parquet"] = work.artifacts.put(parquet(history))
+    if candidate.record:
+        beside["plan.json"] = work.artifacts.put(candidate.record)
     if candidate.oof is not None:
         beside["oof.parquet"] = work.artifacts.put(parquet(candidate.oof))
     fine = passed(report.checks)

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from understudy.autonomy.groups import divided, group_of
+from understudy.core.canonical import canonical
 from understudy.core.errors import Fault, UnderstudyError
 from understudy.core.nouns import Deployment
 from understudy.core.task import Task
@@ -158,6 +160,12 @@ class Head:
             return [None] * len(rows)
         holds = self.rules.hold(rows)
         return [next((rule.then for rule, held in zip(rules, row, strict=True) if held), None) for row in holds]
+
+    def groups(self, rows: Sequence[Mapping[str, object]]) -> list[str]:
+        """For each case its group, as it is settled; empty where the promise is for all cases together."""
+        if not divided(self.task):
+            return [""] * len(rows)
+        return [group_of(self.task, msgspec.json.decode(canonical(row))) for row in rows]
 
     def expired(self, now: int) -> bool:
         """Whether the mandate's last day has passed, in UTC."""

@@ -25,11 +25,13 @@ from understudy.flows.gates import least_looks
 from understudy.flows.head import Head, Library, load_head
 from understudy.flows.labels import retrain_reason
 from understudy.flows.lookback import open_lookback, told_lookback
+from understudy.flows.people import watch_people
 from understudy.flows.rivals import Duel, compare, replay_rival
 from understudy.flows.settle import settle
 from understudy.flows.standing import make_standing
 from understudy.flows.today import compare_today, replay_today
 from understudy.flows.traffic import share_traffic
+from understudy.flows.trial import watch_trial
 from understudy.flows.workspace import Workspace
 from understudy.store.database import lock_task
 from understudy.store.ledger import Key, State, drop_states, keep_state, read_state
@@ -109,17 +111,19 @@ def learn(library: Library, name: str, *, may: Callable[[sa.Connection], bool] =
         standing = replace(standing, suspicions=suspected(connection, head.number, deployed.champion))
         rivals = compare(connection, head, deployed, settled.corrected_from, now)
         deployed = share_traffic(connection, head, deployed, rivals, settled.corrected_from, now, actor=STEWARD)
+        split = watch_trial(connection, head, deployed, settled.corrected_from, now, actor=STEWARD)
         made, proposed = make_moves(connection, head, deployed, standing, rivals, now)
         open_lookback(connection, head.task, head.number, actor=STEWARD, now=now)
         due = retrain_reason(connection, head, now)
     drifted = watch_inputs(head, actor=STEWARD, now=now, may=may)
+    watch_people(head, now=now, may=may)
     return Learned(
         settled=settled.cases,
         standing=standing,
         made=made,
         proposed=proposed,
         rivals=rivals,
-        alarms=(*alarms, *drifted),
+        alarms=(*alarms, *split, *drifted),
         due=due,
     )
 

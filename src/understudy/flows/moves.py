@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import sqlalchemy as sa
 
+from understudy.autonomy.groups import answer_of
 from understudy.autonomy.ladder import override, pause, previous_champion, resume, rollback, step_down, under
 from understudy.autonomy.router import EVERY_ANSWER
 from understudy.core.errors import ConflictError, InputError, TaskFileError
@@ -77,7 +78,7 @@ def check_thresholds(work: Workspace, champion: str, thresholds: Mapping[str, fl
         return
     known = msgspec.json.decode(work.artifacts.get(champion), type=Manifest).labels or (EVERY_ANSWER,)
     for answer in thresholds:
-        if answer not in known:
+        if answer not in known and answer_of(answer) not in known:
             raise InputError(f"The answer {answer!r} is unknown.", hint=f"The answers are: {', '.join(known)}.")
 
 

@@ -12,6 +12,7 @@ from understudy.core.errors import DataError
 from understudy.core.nouns import Kind
 from understudy.core.task import Autonomy, Decision, Task
 from understudy.data.answers import MOST_CLASSES, answer_texts, looks_numeric, target_answers
+from understudy.flows.arrangement import propose_arrangement
 
 POSITIVE_WORDS = ("yes", "true", "1", "y", "t", "positive", "pos", "bad", "fraud", "spam", "default", "fail", "late")
 
@@ -68,7 +69,9 @@ def propose_task(frame: pl.DataFrame, *, name: str, target: str, told: Told) -> 
         settings, autonomy = propose_regression(answers, target, settings, why)
     else:
         settings, autonomy = propose_classification(answers, settings, why)
-    return Task(decision=Decision(name=name, target=target, **settings), autonomy=autonomy), why
+    task = Task(decision=Decision(name=name, target=target, **settings), autonomy=autonomy)
+    task, arranged = propose_arrangement(frame, task)
+    return task, why | arranged
 
 
 def propose_kind(answers: pl.Series, target: str) -> Kind:

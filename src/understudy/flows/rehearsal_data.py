@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from understudy.core.errors import DataError, InputError
 from understudy.core.nouns import Level
-from understudy.core.task import Task, duration
+from understudy.core.task import UNTIMED, Task, duration
 from understudy.data.answers import answer_texts, target_answers
 from understudy.data.contract import Contract
 from understudy.data.expressions import columns_of, evaluate
@@ -83,8 +83,8 @@ def as_history(table: pl.DataFrame, task: Task, *, start: float, days: float, se
     answers = target_answers(table, task.decision.target)
     kept = answers.is_not_null() | hidden
     frame, answers = table.filter(kept), answers.filter(kept)
-    path = in_time(frame, task.decision.time, task.decision.split_group, seed)
-    notes = (*(() if task.decision.time else (NO_TIME,)), *left_out_notes(task, kept, hidden))
+    path = in_time(frame, task.decision.when, task.decision.split_group, seed)
+    notes = (*(() if task.decision.when else (NO_TIME,)), *left_out_notes(task, kept, hidden))
     frame, answers = frame[path], answers.gather(path)
     first = parted(frame, task, start)
     if not FEWEST_ROWS <= first < frame.height:
@@ -92,7 +92,7 @@ def as_history(table: pl.DataFrame, task: Task, *, start: float, days: float, se
             f"Of {frame.height:,} rows with an answer, {first:,} would be known at the start.",
             hint=f"At least {FEWEST_ROWS} must be, and some must follow: change --start.",
         )
-    moments = None if task.decision.time is None else read_moments(frame, task.decision.time)
+    moments = None if task.decision.when is None else read_moments(frame, task.decision.when)
     if moments is None:
         at = NO_CALENDAR + (np.arange(frame.height) * (days * DAY / frame.height)).astype(np.int64)
         notes = (*notes, f"The data has no calendar: its rows are spread evenly over {days:g} days.")
@@ -191,7 +191,7 @@ def in_time(frame: pl.DataFrame, time: str | None, group: str | None, seed: int)
 def parted(frame: pl.DataFrame, task: Task, start: float) -> int:
     """How many rows are known at the start; where rows have no time, no group is parted."""
     first, group = round(start * frame.height), task.decision.split_group
-    if task.decision.time is not None or group is None:
+    if task.decision.when is not None or group is None:
         return first
     codes = read_groups(frame, group)
     while 0 < first < frame.height and codes[first] == codes[first - 1]:
@@ -202,7 +202,7 @@ def parted(frame: pl.DataFrame, task: Task, start: float) -> int:
 def first_rows(table: pl.DataFrame, target: str, told: Told, *, start: float, seed: int) -> pl.DataFrame:
     """The rows that are known at the start: all that a proposal of a task may look at."""
     frame = table.filter(target_answers(table, target).is_not_null())
-    path = in_time(frame, told.get("time"), told.get("split_group"), seed)
+    path = in_time(frame, None if told.get("time") == UNTIMED else told.get("time"), told.get("split_group"), seed)
     return frame[path].head(max(1, round(start * frame.height)))
 
 

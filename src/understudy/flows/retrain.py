@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,10 +22,11 @@ from understudy.flows.dataset import FEWEST_ROWS, Dataset, read_groups, read_ord
 from understudy.flows.golive import Occasion, RunResult, Step, Tell, go_live, parquet
 from understudy.flows.head import Head, Library, load_head
 from understudy.flows.labels import LabelledCase, labelled_cases
-from understudy.flows.train import as_candidate, find_model
+from understudy.flows.run import is_isolated
+from understudy.flows.train import as_candidate, blend_step, find_model
 from understudy.flows.version import Version
 from understudy.models.recipes import Effort
-from understudy.models.search import Budget, Race, Trial
+from understudy.models.search import Budget, Race, Standing, Trial
 from understudy.store.erasure import read_snapshots
 from understudy.store.registry import find_version
 
@@ -60,6 +61,7 @@ def retrain(
     seed: int = 0,
     tell: Tell = ignore,
     tell_trial: object = ignore,
+    show: Callable[[Standing], None] | None = None,
 ) -> RunResult:
     """Train a new version on what the champion learned from and on the live cases whose answer is known.
 
@@ -76,6 +78,8 @@ def retrain(
     seed : int
     tell, tell_trial : callable
         Are told of every step, and of every trial of the search.
+    show : callable, optional
+        Is shown how the search stands, whenever that has changed.
 
     Raises
     ------
@@ -117,25 +121,24 @@ def retrain(
         applies=False,
     )
     parts = data.split(seed)
-    race = Race(
-        budget=budget,
-        effort=Effort(seed, work.engine.threads),
-        elapsed=work.clock.elapsed,
-        map=work.engine.map,
-        tell=tell_trial,  # type: ignore[arg-type]
-        first=champion_settings(head.champion),
-    )
-    trained = find_model(data, head.task, parts, race)
+    with work.engine.crew(isolated=is_isolated(budget)) as crew:
+        race = Race(
+            budget=budget,
+            effort=Effort(seed, work.engine.threads),
+            elapsed=work.clock.elapsed,
+            map=work.engine.map,
+            tell=tell_trial,  # type: ignore[arg-type]
+            first=head.champion.manifest.settings,
+            started=started,
+            crew=crew,
+            show=show,
+        )
+        trained = find_model(data, head.task, parts, race)
     best = trained.found.best
     tell(Step(title="searched", detail=f"{len(trained.found.trials)} trials; best: {best.recipe}"))
+    tell(blend_step(trained))
     candidate = as_candidate(trained, data, parts)
     return go_live(work, as_comparable(head.task, live.source.columns), data, parts, candidate, occasion)
-
-
-def champion_settings(champion: Version) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """The champion's recipe with its settings, as the search takes them."""
-    manifest = champion.manifest
-    return ((manifest.recipe, {key: value for key, value in manifest.params.items() if key != "rounds"}),)
 
 
 def original_rows(head: Head) -> Lived:
@@ -144,8 +147,8 @@ def original_rows(head: Head) -> Lived:
     if source is None or head.champion is None:
         return nothing(head)
     decision = head.task.decision
-    if decision.time is not None:
-        source = source[np.argsort(read_order(source, decision.time), kind="stable")]
+    if decision.when is not None:
+        source = source[np.argsort(read_order(source, decision.when), kind="stable")]
     frame, rejected = read_frame(head.champion.contract, source)
     source = source.filter(~pl.int_range(source.height, eager=True).is_in(rejected["row"].implode()))
     answers = as_answers(target_answers(source, decision.target), decision.kind)
@@ -227,12 +230,13 @@ def join(head: Head, contract: Contract, old: Lived, live: Lived) -> Dataset:
         source=source,
         answers=read_answers(answers, kind=decision.kind, positive=decision.positive, target=decision.target),
         contract=refreshed(contract, frame),
-        order=None if decision.time is None else np.arange(frame.height),
+        order=None if decision.when is None else np.arange(frame.height),
         groups=read_groups(source, group) if group is not None and grouped else None,
         rejected=pl.DataFrame(schema=REJECTED),
         leaks=(),
         without_answer=0,
         weights=weights if (weights != 1).any() else None,
+        monotone=head.task.model.monotone,
     )
 
 

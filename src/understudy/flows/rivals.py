@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from understudy.autonomy.challengers import Rival, pair_plan, turn_of
+from understudy.autonomy.groups import by_cell
 from understudy.autonomy.promise import gate_delta, gate_plan
 from understudy.core.nouns import Deployment
 from understudy.evidence.gate import GatePlan, GateState, certified, fold_gate, how_far
@@ -158,7 +159,7 @@ def stand_rival(version: str, plans: RivalPlans, duel: Duel) -> Rival:
     return Rival(
         version=version,
         lead=lead(duel.pairs, plans.pairs),
-        certified={} if gate is None or plan is None else certified(gate, plan),
+        certified={} if gate is None or plan is None else by_cell(plan, certified(gate, plan)),
         distances={} if gate is None or plan is None else how_far(gate, plan),
     )
 

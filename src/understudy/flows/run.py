@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import msgspec
 import polars as pl
 
+from understudy.core.canonical import digest
 from understudy.core.errors import InputError
 from understudy.core.task import Task
 from understudy.core.task_file import parse_task
 from understudy.core.task_text import task_toml
+from understudy.data.split import Split
+from understudy.flows.arrangement import with_notes
 from understudy.flows.dataset import Dataset, assemble
-from understudy.flows.golive import Occasion, RunResult, Step, Tell, go_live, parquet
+from understudy.flows.golive import Occasion, RunResult, Step, Tell, go_live, libraries, parquet
+from understudy.flows.models import beside
 from understudy.flows.propose import Told, propose_task
-from understudy.flows.train import as_candidate, find_model
+from understudy.flows.runs import Plan, Record, Wanted, open_run, read_record
+from understudy.flows.tracking import tracked
+from understudy.flows.train import Trained, as_candidate, blend_step, find_model
 from understudy.flows.workspace import Workspace, open_workspace
 from understudy.models.recipes import RECIPES, Effort
-from understudy.models.search import Budget, Race, Trial
+from understudy.models.schemes import Chosen
+from understudy.models.search import NO_JOURNAL, Budget, Found, Journal, Race, Standing, Strategy, Trial
 from understudy.sources.quarantine import write_rejected
 from understudy.sources.tables import CsvOptions, Table, read_table
 
 DEFAULT_BUDGET = Budget(seconds=60.0)
+ISOLATED_FROM = 20.0
+"""A budget of fewer seconds has none to spare for processes of their own."""
 
 
-def ignore(_: Step | Trial) -> None:
+def ignore(_: object) -> None:
     """Tell nobody."""
 
 
@@ -38,16 +52,24 @@ def run(
     workspace: str | Path = ".",
     budget: Budget | float = DEFAULT_BUDGET,
     seed: int = 0,
+    recipes: Sequence[str] = (),
+    strategy: Strategy = "portfolio+tpe",
+    single: bool = False,
+    max_latency: float | None = None,
+    max_size: int | None = None,
+    fresh: bool = False,
+    replay: str | Path | None = None,
     csv: CsvOptions = CsvOptions(),  # noqa: B008  frozen
     tell: Tell = ignore,
-    tell_trial: object = ignore,
+    tell_trial: Callable[[Trial], None] = ignore,
+    show: Callable[[Standing], None] | None = None,
     **told: Unpack[Told],
 ) -> RunResult:
     """Learn a decision from a table.
 
     Reads it, infers what the columns mean, searches for a model within the budget, calibrates it, judges it on rows
     that it never saw, checks it, compiles it, registers it as a version, and lets it watch (`shadow`) if its checks
-    pass.
+    pass. A run that was stopped goes on when it is asked for again with the same data, task, seed and settings.
 
     Parameters
     ----------
@@ -60,15 +82,31 @@ def run(
     workspace : str or Path
         A directory; it is made where it is not there.
     budget : Budget or float
-        How long to search: seconds, or `Budget(trials=n)` for runs that can be repeated exactly.
+        How long it may take until the model is calibrated, in seconds; or `Budget(trials=n)` for runs that can be
+        repeated exactly. Judging the model and writing its report come on top.
     seed : int
         The seed of everything random.
+    recipes : sequence of str
+        The recipes that take part in the search; by default those that are raced (`understudy recipes`).
+    strategy : {"portfolio+tpe", "grid", "random"}
+        Strong settings first and then Optuna's estimator, or settings from a grid, or at random.
+    single : bool
+        One member rather than a blend: to be read, or to be fast.
+    max_latency : float, optional
+        How many milliseconds one answer may take.
+    max_size : int, optional
+        How many bytes the compiled model may have.
+    fresh : bool
+        Whether to start anew where an earlier run was stopped.
+    replay : str or Path, optional
+        A version of the task, or the file `plan.json` that is kept beside it: the run that made it is done once more as
+        it went, whatever its budget was, and makes the same version.
     csv : CsvOptions
         How a CSV file is written, where that cannot be detected.
-    tell : callable
-        Is told of every step.
-    tell_trial : callable
-        Is told of every trial of the search.
+    tell, tell_trial : callable
+        Are told of every step, and of every trial of the search when its end is known.
+    show : callable, optional
+        Is shown how the search stands, whenever that has changed.
     **told
         Keys of `[task]` for a task that has no file yet: `kind`, `time`, `drop`, `after`, `positive`, `goal` and so on.
 
@@ -80,6 +118,8 @@ def run(
     ------
     InputError
         The data or the task file cannot be used; the message says why, and the way out.
+    ConflictError
+        The same run is under way in another process.
     ModelError
         No model could be trained.
 
@@ -91,37 +131,131 @@ def run(
     0.93
     """
     work = open_workspace(workspace)
-    started = work.clock.elapsed()
-    table = read_table(source, csv)
-    tell(Step(title="read", detail=f"{table.frame.height:,} rows × {table.frame.width} columns ({table.note})"))
-    task = settle_task(work, table, name=name, target=target, told=told)
-    data = assemble(table.frame, task, seed=seed)
-    tell(contract_step(data))
-    occasion = Occasion(
-        source=Path(source).name,
-        snapshot=work.artifacts.put(parquet(data.source)),
-        rows_read=table.frame.height,
-        rejected=quarantine(work, task, data),
-        started=started,
+    limit = budget if isinstance(budget, Budget) else Budget(seconds=float(budget))
+    wanted = Wanted(
+        seconds=limit.seconds,
+        trials=limit.trials,
         seed=seed,
-        actor=getpass.getuser(),
-        tell=tell,
+        strategy=strategy,
+        recipes=tuple(recipes),
+        single=single,
+        max_latency=max_latency,
+        max_size=max_size,
     )
-    parts = data.split(seed)
+    started = work.clock.elapsed()
+    with ExitStack() as kept, ExitStack() as hired:
+        crew = hired.enter_context(work.engine.crew(isolated=is_isolated(limit)))
+        table = read_table(source, csv)
+        tell(Step(title="read", detail=f"{table.frame.height:,} rows × {table.frame.width} columns ({table.note})"))
+        task = settle_task(work, table, name=name, target=target, told=told)
+        record = None if replay is None else find_record(work, task.name, replay)
+        wanted = wanted if record is None else record.plan.wanted
+        data = with_notes(assemble(table.frame, task, seed=wanted.seed), task)
+        tell(contract_step(data))
+        if data.notes:
+            tell(Step(title="arranged", detail="; ".join(data.notes)))
+        occasion = Occasion(
+            source=Path(source).name,
+            snapshot=work.artifacts.put(parquet(data.source)),
+            rows_read=table.frame.height,
+            rejected=quarantine(work, task, data),
+            started=started,
+            seed=wanted.seed,
+            actor=getpass.getuser(),
+            tell=tell,
+        )
+        parts = data.split(wanted.seed)
+        tell(split_step(parts))
+        plan = make_plan(work, task, occasion.snapshot, wanted)
+        files = kept.enter_context(journal_of(work, plan, record, fresh=fresh))
+        race = Race(
+            budget=wanted.budget,
+            effort=Effort(wanted.seed, work.engine.threads),
+            elapsed=work.clock.elapsed,
+            tell=kept.enter_context(tracked(task.name, wanted, tell_trial, tell=tell)),
+            recipes=wanted.recipes,
+            map=work.engine.map,
+            started=started,
+            crew=crew,
+            strategy=wanted.strategy,
+            single=wanted.single,
+            max_latency=wanted.max_latency,
+            max_size=wanted.max_size,
+            show=show,
+            journal=files,
+            replay=None if record is None else record.replay,
+        )
+        trained = find_model(data, task, parts, race)
+        hired.close()
+        for step in trained_steps(trained):
+            tell(step)
+        candidate = as_candidate(trained, data, parts)
+        record = Record(plan=plan, trials=trained.found.trials, weights=trained.settled.weights)
+        candidate = replace(candidate, record=msgspec.json.encode(record))
+        tell(Step(title="compiled" if candidate.served == "onnx" else "served natively", detail=candidate.reason))
+        result = go_live(work, task, data, parts, candidate, occasion)
+    return msgspec.structs.replace(result, reused=reused(trained.found))
+
+
+def is_isolated(budget: Budget) -> bool:
+    """Whether fits have processes of their own: where there is time enough to start them, and to be held up.
+
+    They start while the data is read. With a budget in trials nothing is given up for want of time.
+    """
+    return budget.seconds is not None and budget.seconds >= ISOLATED_FROM
+
+
+def make_plan(work: Workspace, task: Task, snapshot: str, wanted: Wanted) -> Plan:
+    """What this run was asked for."""
+    body = work.task_file(task.name).read_bytes()
+    return Plan(task=digest(body), name=task.name, snapshot=snapshot, wanted=wanted, libraries=libraries())
+
+
+def journal_of(work: Workspace, plan: Plan, record: Record | None, *, fresh: bool) -> AbstractContextManager[Journal]:
+    """Where the search keeps what it does; nowhere where it is replayed.
+
+    Raises
+    ------
+    InputError
+        What is to be replayed was run on other data.
+    """
+    if record is None:
+        return open_run(work.root / ".understudy" / "runs", plan, fresh=fresh)
+    if record.plan.snapshot != plan.snapshot:
+        raise InputError(
+            f"The run that is to be replayed had other data: {record.plan.snapshot[:12]}, not {plan.snapshot[:12]}.",
+            hint="Name the file that it had then; its columns, rows and contract must be the same.",
+        )
+    return nullcontext(NO_JOURNAL)
+
+
+def find_record(work: Workspace, task: str, named: str | Path) -> Record:
+    """The record of a run, from its file, or from a version of the task."""
+    file = Path(named)
+    if file.is_file():
+        return read_record(file.read_bytes(), source=str(file))
+    return read_record(beside(work, task, str(named), "plan.json"), source=f"Version {named}")
+
+
+def reused(found: Found) -> str:
+    """What was taken over from an earlier run; empty where nothing was."""
+    if not found.reused:
+        return ""
+    return f"reused {found.reused} trials of an earlier run that was stopped after {found.stopped_after:.0f} s"
+
+
+def trained_steps(trained: Trained) -> Iterator[Step]:
+    """What the training came to."""
+    if trained.chosen.losses:
+        yield scheme_step(trained.chosen)
+    yield search_step(trained.found)
+    yield blend_step(trained)
+
+
+def split_step(parts: Split) -> Step:
+    """How the rows were parted."""
     sizes = ", ".join(f"{len(getattr(parts, part)):,} {part}" for part in ("train", "validation", "test", "history"))
-    tell(Step(title="split", detail=f"{sizes}, by {parts.scheme}", why=WHY_SPLIT[parts.scheme]))
-    race = Race(
-        budget=budget if isinstance(budget, Budget) else Budget(seconds=float(budget)),
-        effort=Effort(seed, work.engine.threads),
-        elapsed=work.clock.elapsed,
-        map=work.engine.map,
-        tell=tell_trial,  # type: ignore[arg-type]
-    )
-    trained = find_model(data, task, parts, race)
-    tell(search_step(trained.found.best, len(trained.found.trials)))
-    candidate = as_candidate(trained, data, parts)
-    tell(Step(title="compiled" if candidate.served == "onnx" else "served natively", detail=candidate.reason))
-    return go_live(work, task, data, parts, candidate, occasion)
+    return Step(title="split", detail=f"{sizes}, by {parts.scheme}", why=WHY_SPLIT[parts.scheme])
 
 
 WHY_SPLIT = {
@@ -226,10 +360,22 @@ def contract_step(data: Dataset) -> Step:
     return Step(title="contract", detail=", ".join(parts), why=why)
 
 
-def search_step(best: Trial, trials: int) -> Step:
+def scheme_step(chosen: Chosen) -> Step:
+    """How the model learned from rows in time, and what the other ways came to."""
+    tried = ", ".join(f"{name} {loss:.4g}" for name, loss in chosen.losses.items())
+    return Step(title="learned in time", detail=chosen.words, why=f"losses of a small model on later windows: {tried}")
+
+
+def search_step(found: Found) -> Step:
     """What the search found."""
+    best, folds = found.best, len(found.best.fold_scores)
+    counts = Counter(trial.state for trial in found.trials)
+    told = [f"{len(found.trials)} trials"]
+    told += [f"{counts['complete']} on all {folds} folds"] * (counts["complete"] < len(found.trials))
+    told += [f"{counts['failed']} failed"] * (counts["failed"] > 0)
+    told += [text] if (text := reused(found)) else []
     return Step(
         title="searched",
-        detail=f"{trials} trials; best: {RECIPES[best.recipe].title}",
+        detail=f"{', '.join(told)}; best: {RECIPES[best.recipe].title}",
         why=f"lowest cross-validated loss, {best.score:.5g}, with {best.params}",
     )

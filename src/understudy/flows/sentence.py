@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from understudy.autonomy.groups import group_part, groups_of, places, side_of
 from understudy.autonomy.router import EVERY_ANSWER
 from understudy.autonomy.sentence import Budgeted, Decided, Figures, owner_sentence
-from understudy.autonomy.standing import Standing
+from understudy.autonomy.standing import Standing, closest_text
 from understudy.core.nouns import Decider, Deployment, Level
 from understudy.core.task import Task
 from understudy.evidence.budget import spent
@@ -42,7 +43,7 @@ def read_figures(connection: sa.Connection, task: Task, number: int, now: int) -
     deployed = history[-1] if history else Deployment()
     standing = read_standing(connection, task, number, deployed) if deployed.champion else None
     if deployed.level.height < Level.PARTIAL.height:
-        return below(connection, number, history, standing)
+        return below(connection, task, number, history, standing)
     proven = proven_answers(connection, number, deployed, standing)
     return Figures(
         level=deployed.level,
@@ -52,11 +53,15 @@ def read_figures(connection: sa.Connection, task: Task, number: int, now: int) -
         proven=proven,
         unproven=tuple(answer for answer in given_answers(deployed) if answer not in proven),
         word=word_text(connection, number, standing),
+        left=left_groups(connection, number, deployed),
+        raised=bool(deployed.raised_from),
         budget=read_budget(connection, number, now),
     )
 
 
-def below(connection: sa.Connection, number: int, history: Sequence[Deployment], standing: Standing | None) -> Figures:
+def below(
+    connection: sa.Connection, task: Task, number: int, history: Sequence[Deployment], standing: Standing | None
+) -> Figures:
     """The figures where it decides nothing."""
     deployed = history[-1] if history else Deployment()
     waiting = read_proposal(connection, number)
@@ -66,6 +71,7 @@ def below(connection: sa.Connection, number: int, history: Sequence[Deployment],
         paused=deployed.paused,
         champion=bool(deployed.champion),
         certified=tuple(threshold_text(answer, low) for answer, low in certified.items()),
+        closest="" if standing is None else closest_text(task, standing),
         waits=waiting is not None and waiting.move.to.level.height >= Level.PARTIAL.height,
         taken_back=taken_back(connection, number, history),
     )
@@ -95,11 +101,20 @@ def proven_answers(
     return tuple(answer for answer, low in deployed.thresholds.items() if is_proven(gate, state, answer, low))
 
 
+def left_groups(connection: sa.Connection, number: int, deployed: Deployment) -> tuple[str, ...]:
+    """Groups that the gate knows, and for which no answer is given by itself."""
+    plans = read_plans(connection, number, deployed)
+    if plans is None or plans.gate is None or not all(map(group_part, deployed.thresholds)):
+        return ()
+    given = set(map(group_part, deployed.thresholds))
+    return tuple(group for group in groups_of(plans.gate) if group not in given)
+
+
 def is_proven(plan: GatePlan, state: GateState, answer: str, low: float) -> bool:
     """Whether just this threshold is certified: one between two that are is not."""
-    if answer not in plan.sides:
+    if answer not in places(plan):
         return False
-    place = plan.sides.index(answer)
+    place = plan.sides.index(side_of(plan, answer))
     peaks = zip(plan.grid[place], state.sides[place].peak, strict=True)
     return any(threshold == low and peak >= plan.goal for threshold, peak in peaks)
 

@@ -8,8 +8,10 @@ from understudy.core.nouns import Deployment, Event, Level, Move
 from understudy.flows.drift import suspected
 from understudy.flows.learn import read_proposal
 from understudy.flows.moves import read_body
+from understudy.flows.people import told
 from understudy.flows.sentence import read_sentence
-from understudy.flows.standing import read_far_off
+from understudy.flows.standing import read_far_off, read_noticing
+from understudy.flows.trial import told_trial
 from understudy.flows.workspace import Workspace
 from understudy.store.counts import Counts, count_cases
 from understudy.store.events import read_events
@@ -39,6 +41,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     paused : bool
     champion : str
     thresholds : dict of float
+    raised_from : dict of float
+        What they were before a suspicion raised them; empty where none did.
     revision : int
         The deployment's.
     owner : str, optional
@@ -53,6 +57,13 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
         What is missing for the next step up, by the last pass over the evidence: a sentence each.
     suspicions : tuple of str
         What the champion's inputs are suspected of, a sentence each; see the drift monitor.
+    people : tuple of str
+        How well reviewers agree and how often they err, a sentence each, as of the last pass.
+    trial : tuple of str
+        Where versions share the cases, how they compare by what each was given, and whether all went as was meant.
+    noticing : tuple of str
+        How soon a doubling of the promised risk would be noticed; empty where nothing is automated, or every outcome
+        becomes known by itself.
     sentence : tuple of str
         What its owner reads: how much it decides, what is promised, and how it is stopped.
     """
@@ -73,6 +84,10 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     proposed: Move | None
     far_off: tuple[str, ...] = ()
     suspicions: tuple[str, ...] = ()
+    raised_from: dict[str, float] = {}
+    noticing: tuple[str, ...] = ()
+    trial: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
     sentence: tuple[str, ...] = ()
 
 
@@ -91,7 +106,10 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         counts = count_cases(connection, record.number, since=now - DAY, now=now)
         waiting = read_proposal(connection, record.number)
         missing = read_far_off(connection, read_body(record), record.number, deployed)
+        trial = told_trial(connection, read_body(record), record.number, deployed)
+        noticing = read_noticing(connection, read_body(record), record.number, deployed, now)
         suspicions = suspected(connection, record.number, deployed.champion)
+        people = told(connection, record.number)
         sentence = read_sentence(connection, read_body(record), record.number, now)
     return as_status(
         record,
@@ -100,6 +118,9 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         proposed=None if waiting is None else waiting.move,
         far_off=missing,
         suspicions=suspicions,
+        people=people,
+        noticing=noticing,
+        trial=trial,
         sentence=sentence,
     )
 
@@ -119,6 +140,9 @@ def as_status(
     proposed: Move | None,
     far_off: tuple[str, ...],
     suspicions: tuple[str, ...],
+    people: tuple[str, ...],
+    noticing: tuple[str, ...],
+    trial: tuple[str, ...],
     sentence: tuple[str, ...],
 ) -> TaskStatus:
     """The status of a task from what the store says."""
@@ -132,6 +156,9 @@ def as_status(
         paused=deployed.paused,
         champion=deployed.champion,
         thresholds=deployed.thresholds,
+        raised_from=deployed.raised_from,
+        noticing=noticing,
+        trial=trial,
         revision=deployed.revision,
         owner=task.mandate.owner,
         max_error=task.autonomy.max_error,
@@ -140,6 +167,7 @@ def as_status(
         proposed=proposed,
         far_off=far_off,
         suspicions=suspicions,
+        people=people,
         sentence=sentence,
     )
 

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from understudy.autonomy.groups import answer_of
 from understudy.autonomy.promise import today_plan
 from understudy.autonomy.truth import Truth, loss, untold
 from understudy.core.evidence import Evidence
@@ -82,7 +83,7 @@ def alike(task: Task, champion: Entry, today: Entry) -> Entry:
     if champion.label == today.label:
         return champion
     truth = Truth(source="review", label=today.label, propensity=today.propensity)
-    return replace(champion, loss=loss(task, champion.side, truth))
+    return replace(champion, loss=loss(task, answer_of(champion.side), truth))
 
 
 def fold_page(state: PairState, plan: PairPlan, pairs: list[Pair], task: Task, least: dict[int, float]) -> PairState:

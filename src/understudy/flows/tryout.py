@@ -12,14 +12,14 @@ import numpy as np
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
 from understudy.core.task import Task
-from understudy.data.prepare import Encoding, encode, fit_encoding
+from understudy.data.prepare import encode, fit_encoding
 from understudy.data.split import FoldRows, Scheme, folds
 from understudy.engines.local import LocalEngine
 from understudy.evaluation.intervals import bootstrap, paired_bootstrap
 from understudy.evaluation.measures import measure
 from understudy.flows.baseline import today_scores
 from understudy.flows.dataset import Dataset
-from understudy.flows.folding import clock_column, views
+from understudy.flows.folding import clock_column, rows_of
 from understudy.models.calibrate import apply_head, fit_probability_head
 from understudy.models.probes import PROBES, Probe, best_of
 from understudy.models.recipes import RECIPES, Effort, Params, Recipe, Rows, baseline_scores
@@ -33,6 +33,8 @@ ROUNDS = 100
 QUICK: dict[str, Params] = {
     "forest": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 0.35},
     "lightgbm": {**RECIPES["lightgbm"].portfolio[1], "learning_rate": 0.1},
+    "logistic": {"C": 1.0, "steps": "plain"},  # it speaks for straight lines
+    "ridge": {"alpha": 1.0, "steps": "plain"},
 }
 """Settings for a quick trial, where they differ from the first of the portfolio."""
 
@@ -76,7 +78,16 @@ def prepare(whole: Dataset, task: Task, seed: int) -> Tryout:
     if data.order is not None or data.groups is not None:
         scheme = "time" if data.order is not None else "group"
     strata = y if labels else None
-    parts = folds(scheme, n=len(y), k=FOLDS, strata=strata, order=data.order, groups=data.groups, seed=seed)
+    parts = folds(
+        scheme,
+        n=len(y),
+        k=FOLDS,
+        strata=strata,
+        order=data.order,
+        groups=data.groups,
+        copies=data.copy_codes,
+        seed=seed,
+    )
     encodings = [fit_encoding(data.frame[part.fit], data.contract, clock_column=clock) for part in parts]
     scored = tuple(encode(encoding, data.frame[part.score]) for encoding, part in zip(encodings, parts, strict=True))
     fitted_on = tuple(rows_of(data, encoding, part.fit) for encoding, part in zip(encodings, parts, strict=True))
@@ -86,32 +97,13 @@ def prepare(whole: Dataset, task: Task, seed: int) -> Tryout:
     return tryout if defined else replace(tryout, goal="log_loss")
 
 
-def rows_of(data: Dataset, encoding: Encoding, positions: np.ndarray) -> Rows:
-    """Some rows as recipes take them."""
-    return Rows(
-        kind="classification" if data.answers.labels else "regression",
-        n_classes=len(data.answers.labels),
-        X=encode(encoding, data.frame[positions]),
-        y=data.answers.y[positions],
-        views=views(encoding),
-    )
-
-
 def thinned(data: Dataset, most: int, seed: int) -> Dataset:
     """At most so many rows, drawn at random and kept in their order."""
     n = data.frame.height
     if n <= most:
         return data
     chosen = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
-    return replace(
-        data,
-        frame=data.frame[chosen],
-        source=data.source[chosen],
-        answers=replace(data.answers, y=data.answers.y[chosen]),
-        order=None if data.order is None else data.order[chosen],
-        groups=None if data.groups is None else data.groups[chosen],
-        weights=data.weights_of(chosen),
-    )
+    return data.take(chosen)
 
 
 def compare(tryout: Tryout, task: Task, tell: Callable[[str], None]) -> tuple[tuple[Probe, ...], dict[str, np.ndarray]]:

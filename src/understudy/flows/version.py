@@ -31,6 +31,8 @@ from understudy.store.tasks import task_number
 
 Served = Literal["onnx", "native"]
 INTERVAL_CONFIDENCE = 0.9
+BLEND = "blend"
+"""The recipe of a version whose answers several members share."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     task, kind, recipe : str
         What it decides, and how it was built.
     params : dict
-        The recipe's settings.
+        The recipe's settings; of a blend `members`, each with its recipe, weight and params, the heaviest first.
     labels : tuple of str
         The answers in the order of the scores; empty for numbers.
     tolerance : float, optional
@@ -58,6 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         The versions of the libraries that took part.
     files : dict of str
         The SHA-256 of each file by name.
+    learning : dict of str
+        From rows in time, where boosting stopped (`stopping`) and how much old rows counted (`memory`).
     """
 
     task: str
@@ -72,11 +76,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     libraries: dict[str, str]
     files: dict[str, str]
+    learning: dict[str, str] = {}
 
     @property
     def digest(self) -> str:
         """The version's name: the SHA-256 of this manifest in canonical form."""
         return digest(canonical(self))
+
+    @property
+    def settings(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """The recipe and the settings of each member, the heaviest first, to be tried again on other rows."""
+        alone = [{"recipe": self.recipe, "params": self.params}]
+        members: list[dict[str, Any]] = self.params["members"] if self.recipe == BLEND else alone
+        return tuple(
+            (member["recipe"], {key: value for key, value in member["params"].items() if key != "rounds"})
+            for member in members
+        )
 
 
 class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -202,7 +202,7 @@ def rests_on(head: Head, result: WhatIf, live: int, *, asked: bool) -> list[str]
             found.append("Held-out rows that [mandate] limit or never bar are counted all the same.")
         if task.truth.hides_outcome:
             hidden = ", ".join(map(repr, task.truth.hides_outcome))
-            found.append(f"The outcome is hidden after {hidden}: what the data says of such cases may be no truth.")
+            found.append(f"The outcome is hidden after {hidden}: no held-out row tells of such an answer.")
     return found
 
 

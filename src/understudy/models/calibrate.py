@@ -1,10 +1,14 @@
-"""The head: from a member's raw scores to probabilities, or intervals, that mean what they say."""
+"""The head: from raw scores to probabilities, or intervals, that mean what they say."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 import numpy as np
 from scipy.optimize import minimize
+
+Method = Literal["none", "platt", "isotonic", "venn-abers"]
 
 LOWEST = 1e-7
 PRIOR_ROWS = 10.0
@@ -18,18 +22,26 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    method : {"none", "platt", "isotonic", "venn-abers"}
+        How it was made; for more than two classes "platt" is bias-corrected temperature scaling.
     slope : float
         What log probabilities are multiplied by (one over the temperature).
     bias : tuple of float
-        What is added to them, by class; empty for numbers.
+        What is added to them, by class; empty where nothing is.
+    knots, levels : tuple of tuple of float
+        For each class a polyline from its log odds to its probability, before these are made to sum to 1; empty where
+        there is none.
     edges : tuple of float
         For numbers, the inner edges between bins of the prediction.
     residuals : tuple of tuple of float
         For numbers, the sorted out-of-fold residuals y − ŷ of each bin, thinned to at most 500.
     """
 
+    method: Method = "none"
     slope: float = 1.0
     bias: tuple[float, ...] = ()
+    knots: tuple[tuple[float, ...], ...] = ()
+    levels: tuple[tuple[float, ...], ...] = ()
     edges: tuple[float, ...] = ()
     residuals: tuple[tuple[float, ...], ...] = ()
 
@@ -67,7 +79,7 @@ def fit_probability_head(raw: np.ndarray, y: np.ndarray, weights: np.ndarray | N
 
     solved = minimize(objective, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(-2.0, 2.0)] + [(-8.0, 8.0)] * k)
     bias = solved.x[1:] - solved.x[1:].mean()
-    return Head(slope=float(np.exp(solved.x[0])), bias=tuple(float(value) for value in bias))
+    return Head(method="platt", slope=float(np.exp(solved.x[0])), bias=tuple(float(value) for value in bias))
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -148,9 +160,26 @@ def thinned(values: np.ndarray, most: int) -> np.ndarray:
 
 def apply_head(head: Head, raw: np.ndarray) -> np.ndarray:
     """Calibrated probabilities of shape (n, k), or the numbers as they are, of shape (n, 1)."""
+    if head.knots:
+        odds = log_odds(raw)
+        curves = enumerate(zip(head.knots, head.levels, strict=True))
+        shares = np.column_stack([np.interp(odds[:, place], *curve) for place, curve in curves])
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
     if not head.bias:
         return raw
     return softmax(head.slope * np.log(np.clip(raw, LOWEST, 1 - LOWEST)) + np.array(head.bias))
+
+
+def log_odds(raw: np.ndarray) -> np.ndarray:
+    """The log odds of each class against all others, of shape (n, k).
+
+    The others are summed, since 1 − p would lose the digits of what is nearly certain.
+
+    >>> log_odds(np.array([[0.5, 0.5]])).tolist()
+    [[0.0, 0.0]]
+    """
+    others = raw @ (1 - np.eye(raw.shape[1]))
+    return np.asarray(np.log(np.clip(raw, LOWEST, 1 - LOWEST)) - np.log(np.clip(others, LOWEST, 1 - LOWEST)))
 
 
 def intervals(head: Head, predicted: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:

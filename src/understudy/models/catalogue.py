@@ -44,8 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         Whether that library is there.
     raced : bool
         Whether it takes part in a search that names no recipes.
-    portfolio : tuple of dict
-        Settings that are tried first.
+    portfolio, portfolio_numbers : tuple of dict
+        Settings that are tried first for answers, and for numbers.
     space : dict of Range
         What the others are drawn from.
     """
@@ -60,6 +60,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     installed: bool
     raced: bool
     portfolio: tuple[Params, ...]
+    portfolio_numbers: tuple[Params, ...]
     space: dict[str, Range]
 
 
@@ -85,6 +86,7 @@ def entry(recipe: Recipe) -> Entry:
         installed=not recipe.extra or find_spec(recipe.extra) is not None,
         raced=recipe.raced,
         portfolio=recipe.portfolio,
+        portfolio_numbers=recipe.known("regression"),
         space=space(recipe),
     )
 
@@ -93,7 +95,7 @@ def space(recipe: Recipe) -> dict[str, Range]:
     """What a recipe's settings are drawn from, by asking it for a draw.
 
     >>> {name: str(range) for name, range in space(RECIPES["logistic"]).items()}
-    {'C': '0.001 to 100 (log)'}
+    {'C': '0.001 to 100 (log)', 'steps': 'curves, curves+crosses, means+curves, bins, plain'}
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     draw = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()

@@ -23,6 +23,9 @@ from understudy.models.recipes.bayes import StepSums
 from understudy.models.recipes.kernels import Margins
 from understudy.models.recipes.recipe import Fitted
 from understudy.models.recipes.rule_list import LearnedRule, RuleList
+from understudy.models.steps import step_names
+from understudy.models.steps.curves import Curves
+from understudy.models.steps.step import Name
 
 MOST_WEIGHTS = 30
 
@@ -119,20 +122,59 @@ def weights_text(fitted: Fitted, encoding: Encoding, labels: Sequence[str]) -> s
 
 def named_weights(fitted: Fitted, encoding: Encoding, weights: np.ndarray, what: str) -> str:
     """One row of weights: what is added, and for what."""
+    columns = fitted.own_columns
+    if columns is None:
+        weights, names = prepared_weights(fitted, encoding, weights)
+        words = names
+    else:
+        names = [encoding.features[column].name for column in columns]
+        words = [step_words(encoding, int(column)) for column in columns]
     order = np.argsort(-np.abs(weights), kind="stable")
     kept = [place for place in order if weights[place] != 0]
     lines = [f"added to {what}:"]
-    lines += [
-        f"  {weights[place]:+10.4g}  {step_words(encoding, int(fitted.columns[place]))}"
-        for place in kept[:MOST_WEIGHTS]
-    ]
+    lines += [f"  {weights[place]:+10.4g}  {words[place]}" for place in kept[:MOST_WEIGHTS]]
     if len(kept) > MOST_WEIGHTS:
         lines.append(f"  and {len(kept) - MOST_WEIGHTS:,} smaller ones")
-    zero = [encoding.features[fitted.columns[place]].name for place in range(len(weights)) if weights[place] == 0]
+    zero = [names[place] for place in range(len(weights)) if weights[place] == 0]
     if zero:
         more = f" and {len(zero) - MOST_WEIGHTS:,} more" if len(zero) > MOST_WEIGHTS else ""
         lines.append(f"  exactly 0: {', '.join(zero[:MOST_WEIGHTS])}{more}")
     return "\n".join(lines)
+
+
+def prepared_weights(fitted: Fitted, encoding: Encoding, weights: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """What is added for each column after the steps, and its name; of a curve, what each of its pieces adds in all."""
+    before = [feature_name(encoding, int(column)) for column in fitted.columns]
+    names = [name.text for name in step_names(fitted.steps, before)]
+    for step in fitted.steps:
+        if isinstance(step, Curves):
+            weights, trends = risen(step, weights, len(step.kept))
+            names = [name for place, name in enumerate(names) if place not in trends]
+    return weights, names
+
+
+def risen(curves: Curves, weights: np.ndarray, first: int) -> tuple[np.ndarray, set[int]]:
+    """The weights with those of the ramps as what is added from one knot to the next, and the places of the trends.
+
+    A curve is its trend and its bends; what a reader wants to know is the sum of both, piece by piece.
+    """
+    rises = curves.high - curves.low
+    places: dict[int, list[int]] = {}
+    for place, column in enumerate(curves.columns):
+        places.setdefault(column, []).append(place)
+    told = weights.copy()
+    for trend, *pieces in places.values():
+        own = weights[first + np.array(pieces)] * curves.rate[pieces]
+        told[first + np.array(pieces)] = (own + weights[first + trend] * curves.rate[trend]) * rises[pieces]
+    drop = {first + trend for trend, *_ in places.values()}
+    return np.delete(told, sorted(drop)), drop
+
+
+def feature_name(encoding: Encoding, feature: int) -> Name:
+    """What a feature is called, and how its values are said in the column's own unit."""
+    shown = encoding.features[feature]
+    part = part_of(encoding, shown)
+    return Name(shown.name, lambda value: unscaled(part, shown, value))
 
 
 def steps_text(fitted: Fitted, encoding: Encoding, labels: Sequence[str]) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 
 from understudy.core.errors import InputError
+from understudy.core.task import Direction
 from understudy.data.prepare import BooleanPart, Encoding, NumberPart
-
-Direction = Literal["+", "-"]
 
 
 def directions(encoding: Encoding, known: Mapping[str, Direction]) -> np.ndarray:
@@ -19,7 +17,7 @@ def directions(encoding: Encoding, known: Mapping[str, Direction]) -> np.ndarray
     Parameters
     ----------
     encoding : Encoding
-    known : mapping of str to {"+", "-"}
+    known : mapping of str to {"rises", "falls"}
         Columns with which the number, or the probability of the second of two answers, may only rise or only fall. That
         a value is missing has no direction.
 
@@ -36,7 +34,7 @@ def directions(encoding: Encoding, known: Mapping[str, Direction]) -> np.ndarray
     >>> part = NumberPart(column="amount", center=0, scale=1, fill=0, flag=True)
     >>> names = (("amount", "number"), ("amount is missing", "flag"))
     >>> features = tuple(Feature(name=name, column="amount", view=view) for name, view in names)
-    >>> directions(Encoding(parts=(part,), features=features), {"amount": "-"}).tolist()
+    >>> directions(Encoding(parts=(part,), features=features), {"amount": "falls"}).tolist()
     [-1, 0]
     """
     able = [part.column for part in encoding.parts if isinstance(part, NumberPart | BooleanPart)]
@@ -46,8 +44,8 @@ def directions(encoding: Encoding, known: Mapping[str, Direction]) -> np.ndarray
                 f"A direction is given for {column!r}, which is not a column of numbers or truth values that is used.",
                 hint=f"These are: {', '.join(able) or 'none'}.",
             )
-        if sign not in ("+", "-"):
-            raise InputError(f"The direction of {column!r} is {sign!r}; it is '+' or '-'.")
-    signs = {column: 1 if sign == "+" else -1 for column, sign in known.items()}
+        if sign not in ("rises", "falls"):
+            raise InputError(f"The direction of {column!r} is {sign!r}; it is 'rises' or 'falls'.")
+    signs = {column: 1 if sign == "rises" else -1 for column, sign in known.items()}
     features = encoding.features
     return np.array([signs.get(one.column, 0) if one.view == "number" else 0 for one in features], dtype=np.int64)

@@ -143,8 +143,8 @@ class Ensemble:
         self.nodes.append(tuple(np.array(column) for column in zip(*sorted(nodes), strict=True)))
         self.leaves.append(tuple(np.array(column) for column in zip(*leaves, strict=True)))
 
-    def write(self, graph: Graph, output: str, targets: int) -> None:
-        """Add the ensemble to a graph: the sum of its leaves from `part` to `output`."""
+    def write(self, graph: Graph, output: str, targets: int, source: str = "part") -> None:
+        """Add the ensemble to a graph: the sum of its leaves, from `source` to `output`."""
         node_names = ("nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
         leaf_names = ("nodeids", "ids", "weights")
         columns = {f"nodes_{name}": column for name, column in zip(node_names, joined(self.nodes), strict=True)}
@@ -152,7 +152,7 @@ class Ensemble:
         columns["nodes_treeids"] = tree_numbers(self.nodes)
         columns["target_treeids"] = tree_numbers(self.leaves)
         settings = {"n_targets": targets, "aggregate_function": "SUM", "post_transform": "NONE"}
-        graph.add("TreeEnsembleRegressor", ["part"], output, domain="ai.onnx.ml", **settings)
+        graph.add("TreeEnsembleRegressor", [source], output, domain="ai.onnx.ml", **settings)
         graph.nodes[-1].attribute.extend(attribute(name, column) for name, column in columns.items())
 
 

@@ -13,7 +13,10 @@ from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
 from understudy.models.recipes.penalised import Penalty, fit_weights
 from understudy.models.recipes.recipe import Fitted
-from understudy.models.recipes.rows import Rows
+from understudy.models.rows import Rows
+from understudy.models.steps import apply_steps
+from understudy.models.steps.curves import Curves
+from understudy.models.steps.kept import Kept
 
 LEAST = 1e-8
 """A penalty so small that it only keeps weights finite where the answers are parted without error."""
@@ -27,9 +30,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     feature : int
         Its place in the encoded matrix.
-    state : {"estimated", "zero", "reference"}
+    state : {"estimated", "zero", "reference", "curve"}
         Whether it was estimated; the penalty has set its weight to exactly 0; or it follows from the others on these
-        rows, as the level that the other levels of a column are compared with, or a column that never varies.
+        rows, as the level that the other levels of a column are compared with, or a column that never varies; or it
+        enters as a curve, which is no single figure. The others are adjusted for the curves.
     weight : float
         The weight that the model itself gives it, penalised.
     effect : Evidence, optional
@@ -38,7 +42,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     feature: int
-    state: Literal["estimated", "zero", "reference"]
+    state: Literal["estimated", "zero", "reference", "curve"]
     weight: float
     effect: Evidence | None = None
 
@@ -63,7 +67,8 @@ def effects(fitted: Fitted, rows: Rows, *, confidence: float = 0.95) -> tuple[Ef
     Raises
     ------
     ModelError
-        The model is not linear, tells more than two answers apart, or the rows are too few or of one class.
+        The model is not linear, tells more than two answers apart, multiplies or mixes its columns, or the rows are too
+        few or of one class.
     """
     weights = np.atleast_2d(getattr(fitted.estimator, "coef_", np.zeros((2, 0))))
     if len(weights) != 1:
@@ -71,9 +76,10 @@ def effects(fitted: Fitted, rows: Rows, *, confidence: float = 0.95) -> tuple[Ef
             "Effects are those of a linear model of a number or of two answers.",
             hint="The recipes are logistic, ridge, lasso and elastic_net.",
         )
-    X = rows.X[:, fitted.columns].astype(np.float64)
+    features, bent = origins(fitted)
+    X = np.asarray(apply_steps(fitted.steps, rows.X[:, fitted.columns]), dtype=np.float64)
     kept = np.flatnonzero(weights[0])
-    free = independent(X[:, kept], [rows.views[fitted.columns[place]] for place in kept])
+    free = independent(X[:, kept], [rows.views[features[place]] for place in kept])
     chosen = kept[free]
     estimate, error = refitted(X[:, chosen], rows, fitted)
     away = norm.ppf(0.5 + confidence / 2) * error
@@ -85,15 +91,36 @@ def effects(fitted: Fitted, rows: Rows, *, confidence: float = 0.95) -> tuple[Ef
         found[place] = Evidence(
             estimate=value, lower=lower, upper=upper, confidence=confidence, n=len(rows.y), method="Wald, robust"
         )
-    return tuple(
+    single = tuple(
         Effect(
-            feature=int(fitted.columns[place]),
+            feature=int(features[place]),
             state="estimated" if place in found else "reference" if weight else "zero",
             weight=weight * fitted.scale,
             effect=found.get(place),
         )
         for place, weight in enumerate(weights[0].tolist())
+        if not bent[place]
     )
+    curves = dict.fromkeys(features[bent].tolist())
+    return single + tuple(Effect(feature=feature, state="curve", weight=0.0) for feature in curves)
+
+
+def origins(fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+    """The encoded feature that each weight belongs to, and whether it is part of a curve."""
+    features, bent = fitted.columns, np.zeros(len(fitted.columns), dtype=bool)
+    for step in fitted.steps:
+        if isinstance(step, Kept):
+            places = list(step.columns)
+            features, bent = features[places], bent[places]
+        elif isinstance(step, Curves):
+            places = [*step.kept, *step.columns]
+            features, bent = features[places], np.arange(len(places)) >= len(step.kept)
+        else:
+            raise ModelError(
+                "Its columns are multiplied, mixed or replaced: what each is worth is no single figure.",
+                hint="The recipe lasso keeps columns as they are.",
+            )
+    return features, bent
 
 
 def independent(X: np.ndarray, views: list[str]) -> np.ndarray:

@@ -19,12 +19,14 @@ import skops.io
 
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
+from understudy.models.blend import Blend
 from understudy.models.recipes import Fitted
 from understudy.models.recipes.bayes import StepSums
 from understudy.models.recipes.boosted import BoostedTrees
 from understudy.models.recipes.kernels import Margins
 from understudy.models.recipes.neighbours import Neighbours
 from understudy.models.recipes.rule_list import RuleList
+from understudy.models.steps import Step
 
 Own = BoostedTrees | Margins | Neighbours | RuleList | StepSums
 """Estimators that are values of our own."""
@@ -55,6 +57,7 @@ class MemberFile(msgspec.Struct, frozen=True, kw_only=True):
     center: float
     scale: float
     rounds: int
+    steps: tuple[Step, ...] = ()
 
 
 def save_fitted(fitted: Fitted) -> dict[str, bytes]:
@@ -67,8 +70,9 @@ def save_fitted(fitted: Fitted) -> dict[str, bytes]:
         center=fitted.center,
         scale=fitted.scale,
         rounds=fitted.rounds,
+        steps=fitted.steps,
     )
-    files = {"member.json": msgspec.json.encode(member)}
+    files = {"member.json": msgspec.json.encode(member, enc_hook=np.ndarray.tolist)}
     if isinstance(fitted.estimator, lgb.Booster):
         text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", fitted.estimator.model_to_string())
         return files | {"model.txt": text.encode()}  # the trees do not depend on the threads that grew them
@@ -115,6 +119,14 @@ def numbered(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:
         numbered(part, numbers, names)
 
 
+def save_blend(blend: Blend) -> dict[str, bytes]:
+    """The files of a blend, by name: its weights, and each member's files under its number."""
+    files = {"blend.json": msgspec.json.encode(blend.weights.tolist())}
+    for place, member in enumerate(blend.members):
+        files |= {f"{place}/{name}": body for name, body in save_fitted(member).items()}
+    return files
+
+
 def load_fitted(files: Mapping[str, bytes]) -> Callable[[np.ndarray], np.ndarray]:
     """The function from the encoded matrix to raw scores that some files hold.
 
@@ -123,7 +135,28 @@ def load_fitted(files: Mapping[str, bytes]) -> Callable[[np.ndarray], np.ndarray
     ModelError
         A file holds a type that is not trusted.
     """
-    return load_member(files).raw
+    return load_blend(files).raw
+
+
+def load_blend(files: Mapping[str, bytes]) -> Blend:
+    """The blend that some files hold.
+
+    Raises
+    ------
+    ModelError
+        A file holds a type that is not trusted.
+    """
+    weights = msgspec.json.decode(files["blend.json"], type=list[float])
+    return Blend(tuple(load_member(within(files, str(place))) for place in range(len(weights))), np.array(weights))
+
+
+def within(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """The files of a folder, by their names in it.
+
+    >>> within({"0/a": b"1", "0/b": b"2", "10/a": b"3"}, "0")
+    {'a': b'1', 'b': b'2'}
+    """
+    return {name.removeprefix(f"{folder}/"): body for name, body in files.items() if name.startswith(f"{folder}/")}
 
 
 def load_member(files: Mapping[str, bytes]) -> Fitted:
@@ -134,11 +167,11 @@ def load_member(files: Mapping[str, bytes]) -> Fitted:
     ModelError
         A file holds a type that is not trusted.
     """
-    member = msgspec.json.decode(files["member.json"], type=MemberFile)
+    member = msgspec.json.decode(files["member.json"], type=MemberFile, dec_hook=as_array)
     if "model.txt" in files:
         estimator: object = lgb.Booster(model_str=files["model.txt"].decode())
     elif "model.json" in files:
-        estimator = msgspec.json.decode(files["model.json"], type=Own, dec_hook=lambda _, values: np.array(values))
+        estimator = msgspec.json.decode(files["model.json"], type=Own, dec_hook=as_array)
     else:
         estimator = load_skops(files["model.skops"])
     return Fitted(
@@ -150,7 +183,13 @@ def load_member(files: Mapping[str, bytes]) -> Fitted:
         center=member.center,
         scale=member.scale,
         rounds=member.rounds,
+        steps=member.steps,
     )
+
+
+def as_array(_: type, values: list[Any]) -> np.ndarray:
+    """An array as it was stored, as nested lists."""
+    return np.array(values)
 
 
 def load_skops(data: bytes) -> object:

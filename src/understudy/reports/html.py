@@ -14,6 +14,7 @@ from understudy.reports import charts
 
 WORST_CONFUSIONS = 12
 LARGEST_MATRIX = 6
+BEST_TRIALS = 10
 MARKS = {"pass": "✓", "warn": "!", "fail": "✕"}
 
 
@@ -40,9 +41,7 @@ def render(report: Report) -> str:
         matrix=len(report.labels) <= LARGEST_MATRIX,
         goal=goal_row(report),
         confusion=confusion_rows(report),
-        leaderboard=sorted(
-            (trial for trial in report.leaderboard if trial["state"] == "complete"), key=lambda trial: trial["score"]
-        )[:10],
+        leaderboard=leaderboard_rows(report),
     )
 
 
@@ -94,6 +93,13 @@ def metric_rows(report: Report) -> list[dict[str, Any]]:
         }
         for name in names
     ]
+
+
+def leaderboard_rows(report: Report) -> list[dict[str, Any]]:
+    """The best trials, and all that share the answer, the best first."""
+    complete = (trial for trial in report.leaderboard if trial["state"] == "complete")
+    ranked = sorted(complete, key=lambda trial: trial["score"])
+    return [trial for rank, trial in enumerate(ranked) if rank < BEST_TRIALS or trial.get("weight")]
 
 
 def goal_row(report: Report) -> dict[str, Any]:

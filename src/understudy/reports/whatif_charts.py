@@ -15,6 +15,9 @@ WIDE, HIGH = 900, 400
 HALF, LOW = 420, 230
 ABOVE = -20
 PAPER = "var(--card)"
+CRAMPED = 0.25
+"""Left of this part of the axis there is room for one mark's words alone."""
+
 LOWEST_WORDS, HIGHEST_WORDS = 0.18, 0.7
 """Below this share the words about a point stand above it; above this one all of them stand below."""
 
@@ -28,7 +31,8 @@ def widest_promise(result: WhatIf) -> float:
 def promise_axis(result: WhatIf, title: str = "promised: at most this share of its answers is wrong") -> alt.X:
     """The axis that the pictures of promises share."""
     scale = alt.Scale(domain=[0, widest_promise(result)], nice=False)
-    return alt.X("r:Q", title=title, axis=alt.Axis(format="~%"), scale=scale)
+    axis = alt.Axis(format="~%", grid=False, tickCount=8, labelFlush=False)
+    return alt.X("r:Q", title=title, axis=axis, scale=scale)
 
 
 def promise_chart(result: WhatIf, wide: int = WIDE, high: int = HIGH) -> str:
@@ -58,7 +62,8 @@ def promise_chart(result: WhatIf, wide: int = WIDE, high: int = HIGH) -> str:
 
 def share_axis(field: str = "proven") -> alt.Y:
     """The share of all cases that is decided."""
-    return alt.Y(f"{field}:Q", **percent_axis("of all cases decided by itself", scale=alt.Scale(domain=[0, 1])))
+    axis = alt.Axis(format="%", values=[0, 0.2, 0.4, 0.6, 0.8, 1], ticks=False, domain=False, labelPadding=8)
+    return alt.Y(f"{field}:Q", title="of all cases decided by itself", axis=axis, scale=alt.Scale(domain=[0, 1]))
 
 
 def stairs(result: WhatIf) -> list[dict[str, float]]:
@@ -150,7 +155,10 @@ def now_mark(result: WhatIf, x: alt.X, y: alt.Y) -> list[Any]:
     rule = row.mark_rule(color=OTHER, strokeWidth=1.8, strokeDash=[1, 3], strokeCap="round").encode(
         x=x, x2="end:Q", y=y
     )
-    text = row.mark_text(align="left", baseline="bottom", dx=5, dy=-4, color=OTHER, fontSize=12, fontWeight="bold")
+    cramped = result.terms.max_error < CRAMPED * widest_promise(result)  # what was asked stands on the left already
+    place = {"align": "right", "dx": -5} if cramped else {"align": "left", "dx": 5}
+    label = alt.Chart(values([{"r": end if cramped else 0.0, "proven": share}]))
+    text = label.mark_text(**place, baseline="bottom", dy=-4, color=OTHER, fontSize=12, fontWeight="bold")
     return [rule, *haloed(text.encode(x=x, y=y, text=alt.value(f"now {100 * share:.0f} %")))]
 
 

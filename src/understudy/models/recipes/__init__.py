@@ -11,10 +11,10 @@ from understudy.models.recipes.linear import ELASTIC_NET, LASSO, LOGISTIC, RIDGE
 from understudy.models.recipes.neighbours import NEIGHBOURS
 from understudy.models.recipes.network import NETWORK
 from understudy.models.recipes.recipe import Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows, baseline_scores
 from understudy.models.recipes.rules import RULES
 from understudy.models.recipes.trees import EXTRA_TREES, FOREST, TREE
 from understudy.models.recipes.xgboost import XGBOOST
+from understudy.models.rows import Effort, Rows, baseline_scores
 
 __all__ = [
     "RECIPES",
@@ -35,6 +35,9 @@ RECIPES: dict[str, Recipe] = {
         LOGISTIC,
         RIDGE,
         FOREST,
+        EXTRA_TREES,
+        CATBOOST,
+        NETWORK,
         RULES,
         TREE,
         LASSO,
@@ -43,11 +46,8 @@ RECIPES: dict[str, Recipe] = {
         BAYES,
         NEIGHBOURS,
         SVM,
-        EXTRA_TREES,
         HISTOGRAM,
         XGBOOST,
-        CATBOOST,
-        NETWORK,
     )
 }
 """Every recipe by its name; those that are raced where none is named come first."""

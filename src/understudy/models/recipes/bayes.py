@@ -9,7 +9,7 @@ import optuna
 from understudy.models.ensemble import Ensemble
 from understudy.models.nodes import ABSENT, Graph, placed
 from understudy.models.recipes.recipe import CLASSES, TREE_VIEWS, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows
+from understudy.models.rows import Effort, Rows
 
 MOST_CODES = 256
 """A column of codes with more values than this is cut as a number is; the encoding makes at most 256."""

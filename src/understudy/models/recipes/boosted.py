@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from understudy.models.ensemble import Ensemble, add_link
 from understudy.models.nodes import Graph
 from understudy.models.recipes.recipe import Fitted
-from understudy.models.recipes.rows import Rows
+from understudy.models.rows import Rows
 
 CHECKED_ROWS = 2000
 SAME = 1e-5

@@ -20,7 +20,7 @@ from understudy.models.recipes.boosted import (
     known_classes,
 )
 from understudy.models.recipes.recipe import ALL_VIEWS, BOTH, Estimate, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows
+from understudy.models.rows import Effort, Rows
 
 PATIENCE = 20
 

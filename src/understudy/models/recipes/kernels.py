@@ -14,7 +14,7 @@ from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
 from understudy.core.errors import ModelError
 from understudy.models.nodes import ABSENT, Graph, add_distances, add_shares, placed
 from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows, notes, sampled
+from understudy.models.rows import Effort, Rows, notes, sampled
 
 MOST_KERNEL_ROWS = 5_000
 """The time of a fit grows with the square of the rows, and that of an answer with the rows that it keeps."""
@@ -73,7 +73,7 @@ class Margins(msgspec.Struct, frozen=True, tag="margins"):
 def fit_straight(params: Params, rows: Rows, effort: Effort) -> Estimate:
     """Linear support vector machine, one against the rest (Fan et al. 2008, LIBLINEAR), or regression."""
     part, note = sampled(rows, MOST_MARGIN_ROWS, effort.seed)
-    X = part.X.astype(np.float64)
+    X = np.asarray(part.X, dtype=np.float64)
     settings = {"C": params["C"], "random_state": effort.seed, "max_iter": ITERATIONS}
     if rows.kind == "regression":
         model = LinearSVR(loss="squared_epsilon_insensitive", dual=False, epsilon=0.1, **settings)
@@ -90,7 +90,7 @@ def fit_straight(params: Params, rows: Rows, effort: Effort) -> Estimate:
 def fit_bent(params: Params, rows: Rows, effort: Effort) -> Estimate:
     """Support vector machine with a Gaussian kernel (Cortes & Vapnik 1995), one against the rest, or regression."""
     part, note = sampled(rows, MOST_KERNEL_ROWS, effort.seed)
-    X = part.X.astype(np.float64)
+    X = np.asarray(part.X, dtype=np.float64)
     gamma = params["gamma"] / (X.shape[1] * (X.var() or 1.0))
     if rows.kind == "regression":
         machines, classes = [SVR(C=params["C"], gamma=gamma, epsilon=0.1).fit(X, part.y, part.weights)], None
@@ -146,8 +146,11 @@ def add_influence(graph: Graph, estimator: Margins) -> str:
 
 
 def straight_space(trial: optuna.Trial) -> Params:
-    """What a row within the margin costs."""
-    return {"C": trial.suggest_float("C", 1e-3, 10.0, log=True)}
+    """What a row within the margin costs, and how features are prepared."""
+    return {
+        "C": trial.suggest_float("C", 1e-3, 10.0, log=True),
+        "steps": trial.suggest_categorical("steps", ["plain", "curves", "standard"]),
+    }
 
 
 def bent_space(trial: optuna.Trial) -> Params:
@@ -155,7 +158,12 @@ def bent_space(trial: optuna.Trial) -> Params:
     return {
         "C": trial.suggest_float("C", 0.03, 100.0, log=True),
         "gamma": trial.suggest_float("gamma", 0.05, 5, log=True),
+        "steps": trial.suggest_categorical("steps", ["ranks", "plain", "standard", "topics"]),
     }
+
+
+STRAIGHT: tuple[Params, ...] = ({"C": 0.1, "steps": "plain"}, {"C": 0.1, "steps": "curves"})
+BENT: tuple[Params, ...] = ({"C": 1.0, "gamma": 1.0, "steps": "ranks"}, {"C": 10.0, "gamma": 0.3, "steps": "plain"})
 
 
 def machine(name: str, title: str, fit: Callable[[Params, Rows, Effort], Estimate], traits: Traits) -> Recipe:
@@ -166,7 +174,7 @@ def machine(name: str, title: str, fit: Callable[[Params, Rows, Effort], Estimat
         title=title,
         kinds=BOTH,
         views=LINEAR_VIEWS,
-        portfolio=({"C": 0.1}, {"C": 1.0}) if straight else ({"C": 1.0, "gamma": 1.0}, {"C": 10.0, "gamma": 0.3}),
+        portfolio=STRAIGHT if straight else BENT,
         space=straight_space if straight else bent_space,
         fit_part=fit,
         nodes=add_margins,

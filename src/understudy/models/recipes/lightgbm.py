@@ -8,7 +8,8 @@ import optuna
 from understudy.models.ensemble import Ensemble, add_link
 from understudy.models.nodes import Graph
 from understudy.models.recipes.recipe import BOTH, TREE_VIEWS, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows
+from understudy.models.rows import Effort, Rows
+from understudy.models.steps import PLAIN
 
 PATIENCE = 50
 MOST_CODES = 256
@@ -71,20 +72,22 @@ def lightgbm_space(trial: optuna.Trial) -> Params:
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
         "bagging_freq": 1,
         "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 30.0, log=True),
+        "steps": trial.suggest_categorical("steps", [PLAIN, "means"]),
     }
 
 
-def boosted(leaves: int, leaf_rows: int) -> Params:
+def boosted(leaves: int, leaf_rows: int, learning_rate: float, steps: str = PLAIN) -> Params:
     """A setting of the boosted trees that is known to be strong."""
     return {
         "n_estimators": 2000,
-        "learning_rate": 0.05,
+        "learning_rate": learning_rate,
         "num_leaves": leaves,
         "min_data_in_leaf": leaf_rows,
         "feature_fraction": 0.7,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 1.0,
+        "steps": steps,
     }
 
 
@@ -93,7 +96,8 @@ LIGHTGBM = Recipe(
     title="LightGBM",
     kinds=BOTH,
     views=TREE_VIEWS,
-    portfolio=(boosted(31, 20), boosted(8, 20), boosted(84, 10)),
+    portfolio=(boosted(31, 20, 0.05), boosted(8, 20, 0.05), boosted(84, 10, 0.03, "means")),
+    portfolio_numbers=(boosted(84, 10, 0.03), boosted(8, 20, 0.05), boosted(31, 20, 0.05, "means")),
     space=lightgbm_space,
     fit_part=fit_lightgbm,
     nodes=add_lightgbm,
@@ -103,7 +107,7 @@ LIGHTGBM = Recipe(
         fewest=200,
         per_class=True,
         monotone=True,
-        seconds=0.8,
-        micros=30,
+        seconds=1.5,
+        micros=40,
     ),
 )

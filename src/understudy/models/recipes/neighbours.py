@@ -10,7 +10,7 @@ from onnx import TensorProto
 from understudy.core.errors import ModelError
 from understudy.models.nodes import Graph, add_distances, placed
 from understudy.models.recipes.recipe import BOTH, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows, sampled
+from understudy.models.rows import Effort, Rows, sampled
 
 MOST_NEIGHBOUR_ROWS = 10_000
 """Every answer looks at all the rows that are kept."""
@@ -119,8 +119,11 @@ def add_neighbours(fitted: Fitted, graph: Graph) -> None:
 
 
 def neighbours_space(trial: optuna.Trial) -> Params:
-    """How many neighbours are asked."""
-    return {"neighbours": trial.suggest_int("neighbours", 3, 100, log=True)}
+    """How many neighbours are asked, and in which units rows are compared."""
+    return {
+        "neighbours": trial.suggest_int("neighbours", 3, 100, log=True),
+        "steps": trial.suggest_categorical("steps", ["plain", "ranks", "standard", "whitened"]),
+    }
 
 
 NEIGHBOURS = Recipe(
@@ -128,7 +131,7 @@ NEIGHBOURS = Recipe(
     title="Nearest neighbours",
     kinds=BOTH,
     views=frozenset({"number", "flag", "level"}),
-    portfolio=({"neighbours": 15}, {"neighbours": 50}),
+    portfolio=({"neighbours": 15, "steps": "plain"}, {"neighbours": 50, "steps": "ranks"}),
     space=neighbours_space,
     fit_part=fit_neighbours,
     nodes=add_neighbours,

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from understudy.models.nodes import ABSENT, Graph, add_shares, add_wide, placed
 from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows, sampled
+from understudy.models.rows import Effort, Rows, sampled
 
 MOST_NETWORK_ROWS = 200_000
 EPOCHS = 100
@@ -136,6 +136,7 @@ def network_space(trial: optuna.Trial) -> Params:
         "layers": trial.suggest_int("layers", 1, 3),
         "alpha": trial.suggest_float("alpha", 1e-6, 0.1, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
+        "steps": trial.suggest_categorical("steps", ["ranks", "plain", "standard", "topics"]),
     }
 
 
@@ -145,8 +146,8 @@ NETWORK = Recipe(
     kinds=BOTH,
     views=LINEAR_VIEWS,
     portfolio=(
-        {"units": 64, "layers": 1, "alpha": 1e-3, "learning_rate": 2e-3},
-        {"units": 64, "layers": 2, "alpha": 1e-2, "learning_rate": 2e-3},
+        {"units": 64, "layers": 1, "alpha": 1e-3, "learning_rate": 2e-3, "steps": "ranks"},
+        {"units": 64, "layers": 2, "alpha": 1e-2, "learning_rate": 2e-3, "steps": "plain"},
     ),
     space=network_space,
     fit_part=fit_network,
@@ -157,9 +158,8 @@ NETWORK = Recipe(
         fewest=1000,
         most=MOST_NETWORK_ROWS,
         online=True,
-        seconds=0.6,
-        micros=10,
+        seconds=0.7,
+        micros=35,
     ),
     rounds="epochs",
-    raced=False,
 )

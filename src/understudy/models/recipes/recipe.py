@@ -14,8 +14,10 @@ import optuna
 from understudy.core.errors import ModelError
 from understudy.core.nouns import Kind
 from understudy.models.nodes import Graph
-from understudy.models.recipes.rows import Effort, Rows, counted, scaled, target_scale
+from understudy.models.rows import Effort, Rows, counted, notes, scaled, target_scale, thinned
 from understudy.models.steady import STEADY
+from understudy.models.steps import PLAIN, Step, add_steps, apply_steps, preparation, prepared
+from understudy.models.steps.kept import Kept
 
 Params = dict[str, Any]
 Readable = Literal["whole", "weights", "no"]
@@ -56,6 +58,8 @@ class Fitted:
         How many boosting rounds were kept; 0 where that means nothing.
     note : str
         What a reader should know of the fit: rows left out, a search for weights that was cut short.
+    steps : tuple of Step
+        What these features go through before the estimator.
     """
 
     recipe: str
@@ -67,14 +71,25 @@ class Fitted:
     scale: float = 1.0
     rounds: int = 0
     note: str = ""
+    steps: tuple[Step, ...] = ()
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Uncalibrated probabilities of shape (n, n_classes), or numbers of shape (n, 1), as float64."""
-        part = X[:, self.columns]
+        part = apply_steps(self.steps, X[:, self.columns])
         if self.kind == "regression":
             values = np.asarray(self.estimator.predict(part), dtype=np.float64).reshape(-1, 1)
             return values * self.scale + self.center
         return full_probabilities(self, part)
+
+    @property
+    def own_columns(self) -> np.ndarray | None:
+        """The features that the estimator reads as they are encoded; None where steps bend or mix them."""
+        columns = self.columns
+        for step in self.steps:
+            if not isinstance(step, Kept):
+                return None
+            columns = columns[list(step.columns)]
+        return columns
 
 
 def full_probabilities(fitted: Fitted, X: np.ndarray) -> np.ndarray:
@@ -86,6 +101,14 @@ def full_probabilities(fitted: Fitted, X: np.ndarray) -> np.ndarray:
     probabilities = np.zeros((len(X), fitted.n_classes))
     probabilities[:, estimator.classes_] = estimator.predict_proba(X)
     return probabilities
+
+
+def add_part(fitted: Fitted, graph: Graph) -> None:
+    """Write what the estimator reads, as `part`: the member's features of the matrix `X`, after its steps."""
+    target = "chosen" if fitted.steps else "part"
+    graph.add("Gather", ["X", graph.constant("columns", fitted.columns, np.int64)], target, axis=1)
+    if fitted.steps:
+        add_steps(graph, fitted.steps, target, "part")
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +181,9 @@ class Recipe:
     views : frozenset of str
         The views of the encoding that it takes.
     portfolio : tuple of dict
-        Settings that are tried first, the best guess first.
+        Settings that are tried first, the best guess first; "steps" names a preparation.
+    portfolio_numbers : tuple of dict
+        The same for numbers, where others are better.
     space : callable
         Draws settings from an Optuna trial.
     fit_part : callable
@@ -188,13 +213,21 @@ class Recipe:
     extra: str = ""
     rounds: str = "n_estimators"
     raced: bool = True
+    portfolio_numbers: tuple[Params, ...] = ()
 
-    def columns(self, views: Sequence[str]) -> np.ndarray:
-        """The features that it takes, by their views."""
-        return np.array([index for index, view in enumerate(views) if view in self.views], dtype=np.int64)
+    def known(self, kind: Kind) -> tuple[Params, ...]:
+        """The settings that are tried first in a task of this kind."""
+        return self.portfolio_numbers if kind == "regression" and self.portfolio_numbers else self.portfolio
+
+    def columns(self, views: Sequence[str], steps: str = PLAIN) -> np.ndarray:
+        """The features that it takes, by their views; with some preparations also codes."""
+        taken = self.views | {"code"} if preparation(steps).takes_codes else self.views
+        return np.array([index for index, view in enumerate(views) if view in taken], dtype=np.int64)
 
     def fit(self, params: Params, rows: Rows, effort: Effort) -> Fitted:
         """Fit on some rows.
+
+        The setting "steps" names the preparation; without it there is none. It is fitted on these rows alone.
 
         Raises
         ------
@@ -204,11 +237,13 @@ class Recipe:
         MissingExtraError
             Its library is not installed.
         """
-        columns = self.columns(rows.views)
+        settings = {key: value for key, value in params.items() if key != "steps"}
+        name = params.get("steps", PLAIN)
+        columns = self.columns(rows.views, name)
         if not len(columns):
             raise ModelError(f"{self.title} has no feature to learn from.")
         self.check_directions(rows)
-        rows = counted(rows)
+        rows, thin = thinned(counted(rows), effort.seed)
         center, scale = target_scale(rows)
         part = replace(
             scaled(rows, center, scale),
@@ -219,10 +254,12 @@ class Recipe:
         )
         try:
             with STEADY:
-                estimator, rounds, note = self.fit_part(params, part, effort)
+                part, steps, said = prepared(part, name, effort)
+                estimator, rounds, note = self.fit_part(settings, part, effort)
         except (ValueError, ArithmeticError, lgb.basic.LightGBMError) as error:
             raise ModelError(f"{self.title} could not be fitted: {error}") from error
-        return Fitted(self.name, estimator, columns, rows.kind, rows.n_classes, center, scale, rounds, note)
+        note = notes(thin, said, note)
+        return Fitted(self.name, estimator, columns, rows.kind, rows.n_classes, center, scale, rounds, note, steps)
 
     def check_directions(self, rows: Rows) -> None:
         """Refuse to fit where a direction is known and would not be kept."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from understudy.models.ensemble import rounded_down
 from understudy.models.recipes.recipe import Params
-from understudy.models.recipes.rows import Rows
 from understudy.models.recipes.rule_list import Condition, LearnedRule
+from understudy.models.rows import Rows
 
 CUTS = 19
 """At so many places a number may be parted."""

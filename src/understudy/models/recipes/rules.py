@@ -8,9 +8,9 @@ import optuna
 from understudy.models.ensemble import Ensemble
 from understudy.models.nodes import Graph
 from understudy.models.recipes.recipe import BOTH, LINEAR_VIEWS, Estimate, Fitted, Params, Recipe, Traits
-from understudy.models.recipes.rows import Effort, Rows, sampled
 from understudy.models.recipes.rule_list import LearnedRule, RuleList
 from understudy.models.recipes.rule_search import as_rule, best_rule, holding, screened, what_is_told
+from understudy.models.rows import Effort, Rows, sampled
 
 MOST_RULE_ROWS = 20_000
 

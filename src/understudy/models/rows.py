@@ -9,6 +9,11 @@ import numpy as np
 
 from understudy.core.nouns import Kind
 
+RARE = 20
+"""An answer is rare where another is so many times as frequent; of that one so many rows are kept for each."""
+MANY_ROWS = 50_000
+"""With fewer rows all of them are used."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -96,6 +101,31 @@ def sampled(rows: Rows, most: int, seed: int) -> tuple[Rows, str]:
     return part, f"fitted on a random {most:,} of {n:,} rows"
 
 
+def thinned(rows: Rows, seed: int) -> tuple[Rows, str]:
+    """Fewer rows of a class that outnumbers all others together many times over, each counting for those left out.
+
+    From many rows with a rare answer the rare ones teach most. All of them are kept, and a random part of the frequent
+    class, each with the weight N/n where n of its N rows are kept: the weighted loss has the loss of all rows as its
+    mean, whatever is fitted, so that probabilities need no correction afterwards (Horvitz & Thompson 1952; for
+    case-control samples Manski & Lerman 1977). Unweighted, each probability p would have to become
+    p·w / (p·w + 1 − p) with w the ratio of the two weights (Elkan 2001), which holds for models that are right only.
+    """
+    if rows.kind != "classification" or len(rows.y) < MANY_ROWS:
+        return rows, ""
+    counts = np.bincount(rows.y, minlength=rows.n_classes)
+    frequent = int(counts.argmax())
+    others = len(rows.y) - int(counts[frequent])
+    kept = max(RARE * others, MANY_ROWS // 2)
+    if kept >= counts[frequent]:
+        return rows, ""
+    drawn = np.random.default_rng(seed).choice(np.flatnonzero(rows.y == frequent), kept, replace=False)
+    chosen = np.sort(np.concatenate([np.flatnonzero(rows.y != frequent), drawn]))
+    weights = np.ones(len(rows.y)) if rows.weights is None else rows.weights
+    weights = np.where(rows.y == frequent, weights * (counts[frequent] / kept), weights)[chosen]
+    part = replace(rows, X=rows.X[chosen], y=rows.y[chosen], weights=weights)
+    return part, f"of the most frequent answer a random {kept:,} of {counts[frequent]:,} rows, which count for all"
+
+
 def notes(*parts: str) -> str:
     """What there is to say of a fit, in one line.
 
@@ -103,6 +133,14 @@ def notes(*parts: str) -> str:
     'a sample; cut short'
     """
     return "; ".join(part for part in parts if part)
+
+
+def target_columns(rows: Rows) -> np.ndarray:
+    """The target as columns, of shape (n, k): a number, or ones by class, for two classes only that of the second."""
+    if rows.kind == "regression":
+        return np.asarray(rows.y, dtype=np.float64)[:, None]
+    hot = (rows.y[:, None] == np.arange(rows.n_classes)).astype(np.float64)
+    return np.asarray(hot[:, 1:] if rows.n_classes == 2 else hot)
 
 
 def baseline_scores(y: np.ndarray, *, kind: Kind, n_classes: int, n: int) -> np.ndarray:
