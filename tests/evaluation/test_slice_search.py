@@ -66,13 +66,15 @@ def through_masks(board: Board, loss: np.ndarray, u: np.ndarray, least: int) -> 
     rated = []
     for places in [*((one,) for one in masks), *pairs]:
         inside = np.logical_and.reduce([masks[place] for place in places])
-        if inside.sum() < least or (~inside).sum() < least or t(inside, ~inside) < 2:
+        if inside.sum() < least or u[inside].sum() > 0.5 * u.sum() or t(inside, ~inside) < 2:
             continue
         if len(places) > 1 and any(t(inside, masks[place] & ~inside) < parent_t for place in places):
             continue
         gap, error = difference(inside, ~inside, loss, u)
         score = u[inside].sum() / u.sum() * (gap - z * error) if gap > z * error else gap / error - z
         rated.append((score, gap / error, places, inside))
+    if not rated:
+        return ()
     score, surest, found, whole = max(rated, key=lambda one: one[0])
     for _, telling, places, inside in rated if score > 0 else []:
         rest = whole & ~inside
@@ -85,7 +87,7 @@ def through_masks(board: Board, loss: np.ndarray, u: np.ndarray, least: int) -> 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_first_slice_is_the_one_that_a_search_through_masks_finds(seed: int, weights: bool) -> None:
     rows, loss, u = board(np.random.default_rng(seed), 1200, weights=weights)
-    found, _ = search(rows, Terms(most=1, least=20, most_facets=50, pairs=True))
+    found, _ = search(rows, Terms(most=1, least=20, largest=0.5, most_facets=50, pairs=True))
     expected = through_masks(rows, loss, u, least=20)
     assert len(found) == len(expected[:1])
     if found:
@@ -109,7 +111,9 @@ def test_the_next_slice_is_rated_on_the_rows_that_are_left() -> None:
     excess = codes[0] * 1.0 + codes[1] * 0.5 + rng.normal(0, 0.3, 4000)
     excess -= excess.mean()
     holds = np.tile(np.eye(2), (3, 1, 1))
-    found, _ = search(Board(codes, holds, (excess, excess**2)), Terms(most=5, least=20, most_facets=9, pairs=True))
+    found, _ = search(
+        Board(codes, holds, (excess, excess**2)), Terms(most=5, least=20, largest=0.5, most_facets=9, pairs=True)
+    )
     assert found[:2] == [((0, 1),), ((1, 1),)]
 
 
@@ -117,22 +121,22 @@ def test_so_many_slices_are_compared() -> None:
     rows, _, _ = board(np.random.default_rng(3), 300, weights=False)
     sizes = (rows.holds.sum(axis=2) > 0).sum(axis=1).tolist()
     both = sum(a * b for a, b in combinations(sizes, 2))
-    assert search(rows, Terms(most=1, least=20, most_facets=9, pairs=True))[1] == sum(sizes) + both
-    assert search(rows, Terms(most=1, least=20, most_facets=9, pairs=False))[1] == sum(sizes)
+    assert search(rows, Terms(most=1, least=20, largest=0.5, most_facets=9, pairs=True))[1] == sum(sizes) + both
+    assert search(rows, Terms(most=1, least=20, largest=0.5, most_facets=9, pairs=False))[1] == sum(sizes)
 
 
 @pytest.mark.parametrize("n", [0, 1, 39])
 def test_with_too_few_rows_nothing_is_found(n: int) -> None:
     rows, _, _ = board(np.random.default_rng(0), 100, weights=False)
-    assert search(rows.rows(np.arange(n)), Terms(most=3, least=20, most_facets=9, pairs=True))[0] == []
+    assert search(rows.rows(np.arange(n)), Terms(most=3, least=20, largest=0.5, most_facets=9, pairs=True))[0] == []
 
 
 def test_without_a_facet_nothing_is_found() -> None:
     empty = Board(np.empty((0, 5), dtype=np.uint8), np.zeros((0, 0, 0)), (np.ones(5), np.ones(5)))
-    assert search(empty, Terms(most=3, least=2, most_facets=9, pairs=True)) == ([], 0)
+    assert search(empty, Terms(most=3, least=2, largest=0.5, most_facets=9, pairs=True)) == ([], 0)
 
 
 def test_equal_losses_are_no_excess() -> None:
     rows, _, _ = board(np.random.default_rng(0), 500, weights=False)
     flat = Board(rows.codes, rows.holds, (np.zeros(500), np.zeros(500)))
-    assert search(flat, Terms(most=3, least=20, most_facets=9, pairs=True))[0] == []
+    assert search(flat, Terms(most=3, least=20, largest=0.5, most_facets=9, pairs=True))[0] == []

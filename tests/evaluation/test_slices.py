@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evidence.promises import kept
 from understudy.data.conditions import compile_conditions
 from understudy.evaluation import slices
-from understudy.evaluation.slice_rows import Rows, halves, known_rows, tail_cap
+from understudy.evaluation.slice_rows import halves, known_rows, tail_cap
 from understudy.evaluation.slices import SlicePlan, Slices, find_slices
 
 SEEDS = 200
@@ -89,6 +90,37 @@ def test_a_bad_group_is_told_by_one_predicate() -> None:
         result = find_slices(frame, wrong(rng, np.where(frame["month"] == "March", 0.4, 0.1)))
         plain += [one.words for one in result.significant] == ["month is March"]
     assert plain >= 26
+
+
+def missed(seed: int) -> bool:
+    """Whether any slice's bounds leave out its true excess, as the chances of many other rows tell it."""
+    _, _, result = planted(seed, n=1500)
+    fresh = table(np.random.default_rng(10_000 + seed), 20_000)
+    chance = np.where((fresh["month"] == "March") & (fresh["amount"] > 800), 0.4, 0.1)
+    for one in result.found:
+        inside = fresh.select(pl.sql_expr(one.condition)).to_series().to_numpy()
+        truth = chance[inside].mean() - chance[~inside].mean()
+        if not one.excess.lower <= truth <= one.excess.upper:
+            return True
+    return False
+
+
+def test_the_bounds_of_all_slices_hold_together() -> None:
+    assert kept(np.array([missed(seed) for seed in range(60)]), 0.05)
+
+
+def test_bounds_from_the_rows_that_found_the_slices_would_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "halves", lambda rows, seed: (halves(rows, seed)[0],) * 2)
+    assert not kept(np.array([missed(seed) for seed in range(60)]), 0.05)
+
+
+def test_a_slice_is_no_more_than_half_of_the_cases() -> None:
+    rng = np.random.default_rng(0)
+    frame = table(rng, 4000)
+    loss = wrong(rng, np.where(frame["month"] == "March", 0.02, 0.3))
+    assert all(one.share < 0.55 for one in find_slices(frame, loss).found)
+    wider = find_slices(frame, wrong(rng, np.where(frame["vip"], 0.02, 0.4)), SlicePlan(largest=0.9))
+    assert wider.found[0].words == "vip is false"
 
 
 def test_a_copy_of_a_column_is_not_reported_twice() -> None:
@@ -267,9 +299,11 @@ def test_what_cannot_be_searched_is_refused(loss: np.ndarray, given: dict[str, n
         find_slices(pl.DataFrame({"x": range(5)}), loss, **given)
 
 
-@pytest.mark.parametrize("given", [{"alpha": 0.0}, {"alpha": 1.0}, {"most": 0}, {"least": 1}, {"most_facets": 0}])
+@pytest.mark.parametrize(
+    "given", [{"alpha": 0.0}, {"alpha": 1.0}, {"largest": 1.0}, {"most": 0}, {"least": 1}, {"most_facets": 0}]
+)
 def test_a_plan_without_sense_is_refused(given: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"alpha lies|at least one"):
+    with pytest.raises(ValueError, match=r"alpha lies|at least one|largest share"):
         SlicePlan(**given)
 
 
@@ -295,4 +329,3 @@ def test_benjamini_and_hochberg_report_no_fewer_than_holm() -> None:
     loss = wrong(rng, chance)
     holm, bh = (find_slices(frame, loss, SlicePlan(control=control)) for control in ("holm", "bh"))
     assert len(bh.significant) >= len(holm.significant)
-    assert isinstance(known_rows(frame, loss, None, None), Rows)

@@ -256,15 +256,18 @@ def one_life(library: Library, seed: int, passes: Callable[[random.Random], bool
     life, looks = Life(library, seed), random.Random(seed + 1)
     life.learn()
     for step in range(24):
-        life.happen("cases" if step % 4 == 0 else life.random.choice(OFTEN))
+        thing = "cases" if step % 4 == 0 else life.random.choice(OFTEN)
+        life.happen(thing)
         if passes(looks):
             life.learn()
+        if thing == "reviews":
+            life.happen("undo")  # at once, while it may be; by then it may have been settled
     life.library.work.clock.at += 10_000 * HOUR  # whatever is still to come is overdue
     life.learn()
     return life
 
 
-@pytest.mark.parametrize(("world", "seed"), [("outcomes", 5), ("blind reviews", 6)])
+@pytest.mark.parametrize(("world", "seed"), [("outcomes", 5), ("blind reviews", 8)])
 def test_however_often_the_steward_looks_the_evidence_ends_at_the_same_bits(
     arena, tmp_path, world: str, seed: int
 ) -> None:

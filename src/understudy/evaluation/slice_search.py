@@ -20,12 +20,14 @@ from understudy.evaluation.slice_sums import (
     alone,
     compared,
     crossed,
+    difference,
     sum_cells,
     tell,
     tell_apart,
 )
 
 FEWEST = 3
+"""So many slices are worth a test although luck could explain them; more would cost the better ones their power."""
 LEAST_T = 2.0
 EXPLAINED = 0.05
 """The level of the test whether a slice is worse than what else one of its predicates takes in."""
@@ -43,6 +45,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         The most slices.
     least : int
         The fewest rows of a slice, and outside of it.
+    largest : float
+        The largest share of all rows, in (0, 1].
     most_facets : int
         So many facets are paired, those whose best predicate tells most.
     pairs : bool
@@ -51,6 +55,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     most: int
     least: int
+    largest: float
     most_facets: int
     pairs: bool
 
@@ -88,11 +93,12 @@ def search(board: Board, terms: Terms) -> tuple[list[tuple[Place, ...]], int]:
         z=float(stats.norm.isf(1 / max(counted, 3))),
         parent_t=float(stats.norm.isf(EXPLAINED / sizes.sum())),
         weight=float(sums.total[-3]),
+        fits=fitting(ranked.holds, sums, terms.largest),
     )
     found: list[tuple[Place, ...]] = []
     left = np.ones(board.codes.shape[1], dtype=bool)
     while len(found) < terms.most:
-        score, places = best(ranked.holds, sums, rule, lambda inside, _: ratings(inside, sums.total, rule))
+        score, places = best(ranked.holds, sums, rule, lambda inside, first: ratings(inside, sums.total, rule, first))
         if not places:
             break
         taken = np.flatnonzero(ranked.inside(places) & left)
@@ -129,12 +135,24 @@ class Rule:
         At how many standard errors the bound of the excess lies, and how many are asked for against either predicate.
     weight : float
         Of all rows.
+    fits : dict of ndarray of bool
+        Which slices are not too large, by their first facet; under None those of one predicate.
     """
 
     least: int
     z: float
     parent_t: float
     weight: float
+    fits: dict[int | None, np.ndarray]
+
+
+def fitting(holds: np.ndarray, sums: Sums, largest: float) -> dict[int | None, np.ndarray]:
+    """Which slices hold no more than the largest share of all rows."""
+    most = largest * sums.total[-3]
+    fits: dict[int | None, np.ndarray] = {None: alone(holds, sums)[-3] <= most}
+    for first in range(len(sums.pairs) - 1):
+        fits[first] = crossed(holds, sums, first)[-3] <= most
+    return fits
 
 
 def best(holds: np.ndarray, sums: Sums, rule: Rule, rate: Rating) -> tuple[float, tuple[Place, ...]]:
@@ -169,7 +187,7 @@ def explanation(holds: np.ndarray, sums: Sums, inner: Sums, rule: Rule) -> tuple
     than the rows outside of both.
     """
     whole, total = inner.total, sums.total
-    gap, error, _ = compared(whole, total, 0)
+    gap, error = difference(whole, total - whole, total)
 
     def rate(inside: np.ndarray, first: int | None) -> np.ndarray:
         common = alone(holds, inner) if first is None else crossed(holds, inner, first)
@@ -177,18 +195,18 @@ def explanation(holds: np.ndarray, sums: Sums, inner: Sums, rule: Rule) -> tuple
         beyond = whole.reshape(ends) - common
         t, rest_t = tell(inside, total, rule.least), tell_apart(beyond, total.reshape(ends) - inside - beyond, total)
         explains = (rest_t < rule.parent_t) & (beyond[0] > 0) & (t > max(float(gap / error), rule.z))
-        return np.where(explains, t, -np.inf)
+        return np.where(explains & rule.fits[first], t, -np.inf)
 
     return best(holds, sums, rule, rate)[1]
 
 
-def ratings(inside: np.ndarray, total: np.ndarray, rule: Rule) -> np.ndarray:
+def ratings(inside: np.ndarray, total: np.ndarray, rule: Rule, first: int | None) -> np.ndarray:
     """Share times the lower bound of the excess, where that is above 0; else how far t falls short of z."""
     gap, error, valid = compared(inside, total, rule.least)
     with np.errstate(divide="ignore", invalid="ignore"):
         t, bound = gap / error, gap - rule.z * error
         score = np.where(bound > 0, inside[-3] / rule.weight * bound, t - rule.z)
-    return np.where(valid & (t >= LEAST_T), score, -np.inf)
+    return np.where(valid & rule.fits[first] & (t >= LEAST_T), score, -np.inf)
 
 
 def worse_than_siblings(child: np.ndarray, parent: np.ndarray, total: np.ndarray, rule: Rule) -> np.ndarray:

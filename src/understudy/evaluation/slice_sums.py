@@ -106,7 +106,7 @@ def crossed(holds: np.ndarray, sums: Sums, first: int) -> np.ndarray:
 def tell(inside: np.ndarray, total: np.ndarray, least: int) -> np.ndarray:
     """At how many standard errors the excess of slices lies; none where rows are too few."""
     gap, error, valid = compared(inside, total, least)
-    return np.divide(gap, error, out=np.full(gap.shape, -np.inf), where=valid)
+    return np.asarray(np.divide(gap, error, out=np.full(gap.shape, -np.inf), where=valid))
 
 
 def tell_apart(inside: np.ndarray, outside: np.ndarray, total: np.ndarray) -> np.ndarray:
@@ -120,8 +120,7 @@ def compared(inside: np.ndarray, total: np.ndarray, least: int) -> tuple[np.ndar
     """The excess of slices over the rows outside, its standard error, and whether both have rows enough."""
     outside = total.reshape(-1, *[1] * (inside.ndim - 1)) - inside
     gap, error = difference(inside, outside, total)
-    valid = (inside[0] >= least) & (outside[0] >= least) & (error > 0)
-    return gap, error, np.asarray(valid)
+    return gap, error, np.asarray((inside[0] >= least) & (outside[0] >= least) & (error > 0))
 
 
 def difference(inside: np.ndarray, outside: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

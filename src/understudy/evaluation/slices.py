@@ -29,12 +29,15 @@ class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     alpha : float
-        The chance that any slice is called worse that is not (`holm`), or the expected share of such ones (`bh`).
+        At most this is the chance that any slice is called worse that is not (`holm`), or the expected share of such
+        ones among those called worse (`bh`).
     control : {"holm", "bh"}
     most : int
         The most slices that are tested.
     least : int
         The fewest rows of a slice in the half that is searched.
+    largest : float
+        The largest share of all cases that is a slice, in (0, 1): of most cases one would say where they are not.
     pairs : bool
         Whether slices of two predicates are searched besides those of one.
     most_facets : int
@@ -47,6 +50,7 @@ class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
     control: Control = "holm"
     most: int = 10
     least: int = 30
+    largest: float = 0.5
     pairs: bool = True
     most_facets: int = 50
     seed: int = 0
@@ -54,6 +58,8 @@ class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha lies between 0 and 1, not at {self.alpha}")
+        if not 0 < self.largest < 1:
+            raise ValueError(f"a slice's largest share lies between 0 and 1, not at {self.largest}")
         if self.most < 1 or self.least < 2 or self.most_facets < 1:
             raise ValueError(
                 "at least one slice of two rows and one facet are searched; "
@@ -87,7 +93,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     significant : bool
         Whether the adjusted p-value is at most alpha.
 
-    The bounds of all tested slices hold together with their confidence.
+    The bounds of one figure, `excess` or `recoverable`, hold for all tested slices together with their confidence.
     """
 
     predicates: tuple[Predicate, ...]
@@ -137,7 +143,7 @@ class Slices(msgspec.Struct, frozen=True, kw_only=True):
     loss : float
         The mean loss in the half that tested.
     cap : float, optional
-        Larger losses count as this much, since a heavy tail would hide everything else.
+        Larger losses count as this much in every figure, since a heavy tail would hide everything else.
     capped : float
         The share of tested rows with a larger loss.
     alpha : float
@@ -209,7 +215,9 @@ def find_slices(
     searched, tested = halves(rows, plan.seed)
     cap = tail_cap(searched.loss)
     facets = all_facets(capped(searched, cap), prose, plan.least)
-    terms = Terms(most=plan.most, least=plan.least, most_facets=plan.most_facets, pairs=plan.pairs)
+    terms = Terms(
+        most=plan.most, least=plan.least, largest=plan.largest, most_facets=plan.most_facets, pairs=plan.pairs
+    )
     places, compared = search(board_of(capped(searched, cap), facets), terms)
     confirmed = capped(tested, cap)
     mean = float(np.average(confirmed.loss, weights=confirmed.weights))

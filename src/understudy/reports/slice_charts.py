@@ -33,7 +33,7 @@ def slice_chart(slices: Slices, unit: str = "mean loss") -> str:
     top = 1.05 * max(*(row["upper"] for row in rows), 1e-12)
     low = min(0.0, *(1.05 * row["lower"] for row in rows), -0.02 * top)
     scale = alt.Scale(domain=[max(low, -top), top], nice=False, clamp=True)
-    title = f"{unit} that would be won back, per case of all cases"
+    title = f"{unit} of all cases that would be won back"
     axis = alt.Axis(tickCount=6, format="~g" if top < 1e4 else ",.0f")
     x = alt.X("estimate:Q", title=title, scale=scale, axis=axis)
     y = alt.Y("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
@@ -44,7 +44,9 @@ def slice_chart(slices: Slices, unit: str = "mean loss") -> str:
         base.mark_rule(color="currentColor", strokeWidth=1.5, yOffset=10).encode(
             x=alt.X("lower:Q", title=title, scale=scale), x2="upper:Q"
         ),
-        base.mark_text(align="left", baseline="middle", dx=4, dy=-9, fontSize=12).encode(x=alt.value(0), text="words:N"),
+        base.mark_text(align="left", baseline="middle", dx=4, dy=-9, fontSize=12).encode(
+            x=alt.value(0), text="words:N"
+        ),
     ]
     return drawn(alt.layer(*layers).properties(width=WIDE, height=height), said(slices, unit))
 
