@@ -77,8 +77,7 @@ class Fitted:
         """Uncalibrated probabilities of shape (n, n_classes), or numbers of shape (n, 1), as float64."""
         part = apply_steps(self.steps, X[:, self.columns])
         if self.kind == "regression":
-            values = np.asarray(self.estimator.predict(part), dtype=np.float64).reshape(-1, 1)
-            return values * self.scale + self.center
+            return predicted(self.estimator, part).reshape(-1, 1) * self.scale + self.center
         return full_probabilities(self, part)
 
     @property
@@ -92,11 +91,21 @@ class Fitted:
         return columns
 
 
+def predicted(estimator: Any, X: np.ndarray) -> np.ndarray:
+    """What an estimator predicts, as float64.
+
+    LightGBM keeps the number of threads for the whole process: a prediction on several, beside a fit on one in another
+    thread, writes beyond the buffers of that fit, and the process dies.
+    """
+    told = {"num_threads": 1} if isinstance(estimator, lgb.Booster) else {}
+    return np.asarray(estimator.predict(X, **told), dtype=np.float64)
+
+
 def full_probabilities(fitted: Fitted, X: np.ndarray) -> np.ndarray:
     """Probabilities with a column for every class, also for those that were not in the training rows."""
     estimator = fitted.estimator
     if isinstance(estimator, lgb.Booster):
-        scores = np.asarray(estimator.predict(X), dtype=np.float64)
+        scores = predicted(estimator, X)
         return scores if scores.ndim == 2 else np.column_stack([1 - scores, scores])
     probabilities = np.zeros((len(X), fitted.n_classes))
     probabilities[:, estimator.classes_] = estimator.predict_proba(X)
