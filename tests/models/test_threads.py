@@ -26,5 +26,7 @@ SIDE_BY_SIDE = """
 
 
 def test_predictions_beside_fits_do_not_bring_the_process_down() -> None:
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(SIDE_BY_SIDE)], capture_output=True, timeout=120)
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SIDE_BY_SIDE)], capture_output=True, timeout=120, check=False
+    )
     assert ended.returncode == 0, ended.stderr.decode()

@@ -131,7 +131,7 @@ def matrix(frame: pl.DataFrame, columns: Sequence[str], dtype: Any) -> np.ndarra
 def sklearn_function(model: Any, adopted: Adopted) -> Callable[[pl.DataFrame], Any]:
     """Calls a scikit-learn model, on a frame where it knows its columns by name and on a matrix where it does not.
 
-    It runs on one thread: quicker for a few rows, and safe beside a fit of LightGBM in another thread (see `predicted`).
+    It runs on one thread: quicker for a few rows, and safe beside a fit of LightGBM in another thread (`predicted`).
     """
     if hasattr(model, "get_params"):
         model.set_params(**{name: 1 for name in model.get_params() if name.rpartition("__")[2] == "n_jobs"})
