@@ -53,7 +53,8 @@ class Stream:
     file, target : str
     told : Told
     start : float
-        The share that is known at the start.
+        The share that is known at the start, about: each seed begins up to a tenth of it sooner or later, so that runs
+        over rows in time differ as well.
     delay : str
         When the truth is known.
     max_error : float
@@ -132,7 +133,8 @@ def rehearse(name: str, folder: Path, seed: int) -> Run:
     task, _ = propose_task(source.frame, name=name, target=stream.target, told=stream.told)
     decision = replace(task.decision, mute=("US001", "US002"))
     task = replace(task, decision=decision, autonomy=Autonomy(max_error=stream.max_error, confidence=CONFIDENCE))
-    plan = Rehearsal(stream.start, stream.delay, reviewers=2, budget=Budget(trials=2), seed=seed)
+    start = stream.start * np.random.default_rng(seed).uniform(0.9, 1.1)
+    plan = Rehearsal(start, stream.delay, reviewers=2, budget=Budget(trials=2), seed=seed)
     with tempfile.TemporaryDirectory() as place:
         prepare(Path(place), task)
         with private_workspace(Path(place), name, clock) as work:

@@ -60,7 +60,7 @@ def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
 def test_advice_names_what_pays_what_was_tried_and_why(pay: Path) -> None:
     text = typed("advise", pay, "--target", "pay", "--drop", "paid_amount", "--interpretable", "--answer-within", 0.1)
     assert "A model pays" in text
-    assert "tried on 400 rows, by stratified" in text
+    assert "tried on 400 rows, by time" in text
     assert "interpretability: its weights can be read" in text
     assert "✕ interpretability: a person cannot follow it" in text
     assert "answering time: about 9 µs an answer" in text

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow.pyfunc
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -103,14 +105,14 @@ def test_an_mlflow_model_says_how_it_is_loaded_and_what_it_takes(ran: tuple[Path
 
 
 def test_mlflow_loads_it_and_answers_as_the_version_does(
-    ran: tuple[Path, RunResult], claims_csv: Path, tmp_path: Path
+    ran: tuple[Path, RunResult], claims_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pyfunc = pytest.importorskip("mlflow.pyfunc")
-    pandas = pytest.importorskip("pandas")
+    for name in [name for name in sys.modules if name.split(".")[0] == "claims_model"]:
+        monkeypatch.delitem(sys.modules, name)  # of another export
     place = export("claims", tmp_path / "model", format="mlflow", workspace=ran[0])
     version = understudy.load("claims", workspace=ran[0])
-    frame = pandas.read_csv(claims_csv)[list(version.inputs)].head(40)
-    said = pyfunc.load_model(str(place)).predict(frame)
+    frame = pd.read_csv(claims_csv)[list(version.inputs)].head(40)
+    said = mlflow.pyfunc.load_model(str(place)).predict(frame)
     expected = version.as_columns(version.predict(pl.read_csv(claims_csv, infer_schema=False).head(40)))
     assert said["prediction"].tolist() == expected["prediction"].to_list()
     assert said["probability_yes"].tolist() == pytest.approx(expected["probability_yes"].to_list(), abs=1e-6)

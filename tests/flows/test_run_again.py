@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import mlflow
 import msgspec
 import pytest
 
@@ -165,7 +166,6 @@ def test_a_single_member_is_what_was_asked_for(table, tmp_path):
 
 
 def test_every_trial_is_logged_to_mlflow(table, tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow")
     address = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     result = understudy.run(table, workspace=tmp_path, budget=understudy.Budget(trials=3), **ASKED)

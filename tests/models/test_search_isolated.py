@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from models import trouble
-from models.trouble import recipe
+from models import bad_recipes as trouble
+from models.bad_recipes import recipe
 from understudy.engines.processes import CAN_FORK, ProcessCrew
 from understudy.models.recipes import Effort
 from understudy.models.search import Budget, Fold, Race, search

@@ -27,7 +27,7 @@ from typing import IO, Any
 import joblib
 
 from understudy.core.ports import Lost
-from understudy.engines.memory import available_bytes, data_bytes
+from understudy.engines.memory import available_bytes, data_bytes, held_bytes
 
 try:
     import resource
@@ -45,12 +45,13 @@ NEARLY_ALL = 0.7
 
 @dataclass
 class Worker:
-    """A forked process, and what it has said so far."""
+    """A forked process, the bytes that it was born with, and what it has said so far."""
 
     pid: int
     key: int
     began: float
     seconds: float | None
+    held: int
     body: bytearray = field(default_factory=bytearray)
 
 
@@ -118,7 +119,7 @@ class Foreman:
             finally:
                 os._exit(code)
         os.close(writes)
-        self._workers[reads] = Worker(pid, key, time.monotonic(), seconds)
+        self._workers[reads] = Worker(pid, key, time.monotonic(), seconds, held_bytes())
 
     def _patience(self) -> float | None:
         now = time.monotonic()
@@ -138,11 +139,11 @@ class Foreman:
         if code == 0 and worker.body:
             self._answer(worker, bytes(worker.body))
         else:
-            self._answer(worker, pickle.dumps((Lost(self._cause(code, used.ru_maxrss * 1024)), None)))
+            self._answer(worker, pickle.dumps((Lost(self._cause(code, used.ru_maxrss * 1024 - worker.held)), None)))
 
-    def _cause(self, code: int, most_held: int) -> str:
-        """Why a worker has died without an answer."""
-        starved = self._most is not None and most_held > NEARLY_ALL * self._most
+    def _cause(self, code: int, taken: int) -> str:
+        """Why a worker has died without an answer, having taken so many bytes beyond what it was born with."""
+        starved = self._most is not None and taken > NEARLY_ALL * self._most
         if code == -signal.SIGKILL or starved:
             return "it needed more memory than there is: its process was killed"
         if code < 0:

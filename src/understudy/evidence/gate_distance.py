@@ -67,7 +67,9 @@ def distance(plan: GatePlan, grid: Sequence[float], side: SideState) -> Distance
     left = peak < plan.goal
     now = logs.copy()
     now[left] = log_levels(logs[None], left)[0] if left.any() else 0.0
-    looks = [max(missing(plan, group, place, now[place], side) for group in side.groups) for place in range(len(grid))]
+    looks = [
+        max(missing(plan, group, place, float(now[place]), side) for group in side.groups) for place in range(len(grid))
+    ]
     if not left.all():
         nearest = int(np.flatnonzero(~left)[-1])
     elif min(looks) < inf:
