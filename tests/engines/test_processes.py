@@ -92,6 +92,15 @@ def test_when_the_foreman_dies_what_was_under_way_is_lost_and_a_new_one_carries_
     assert done(crew, "fine").value[0] == "fine"
 
 
+def test_a_foreman_that_dies_while_it_forks_leaves_nobody_behind(crew):
+    for moment in range(40):  # spread over the few milliseconds in which a worker is being made
+        assert done(crew, "fine").value[0] == "fine"
+        crew.start("hang", 60.0)
+        time.sleep(moment * 1e-4)
+        crew._foreman.kill()
+        assert isinstance(crew.wait().value, Lost)
+
+
 def total(arrays, item):
     return float(arrays[item].sum()), type(arrays[item]).__name__
 

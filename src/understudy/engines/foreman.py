@@ -110,11 +110,14 @@ class Foreman:
 
     def _fork(self, key: int, seconds: float | None, body: bytes) -> None:
         reads, writes = os.pipe()
+        foreman = os.getpid()
         pid = os.fork()
         if not pid:
             code = 1
             try:
+                die_with(foreman)
                 os.close(reads)
+                os.close(self._answers.fileno())  # so that they end with the foreman, whoever is still at work
                 code = work_on(self._work, body, writes, self._most)
             finally:
                 os._exit(code)
@@ -167,7 +170,6 @@ class Foreman:
 
 def work_on(work: Callable[[Any], Any], body: bytes, writes: int, most: int | None) -> int:
     """In a worker: do the work within its memory, write what came of it, and return the exit code."""
-    die_with_parent()
     limit_memory(most)
     try:
         said: tuple[Any, BaseException | None] = (work(pickle.loads(body)), None)  # noqa: S301  our own parent's
@@ -191,10 +193,12 @@ def as_pickle(said: tuple[Any, BaseException | None]) -> bytes:
     return body
 
 
-def die_with_parent() -> None:
-    """Have the system kill this process when the foreman is gone, where it can."""
+def die_with(foreman: int) -> None:
+    """Have the system kill this process when the foreman is gone, where it can; it may be gone already."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != foreman:
+        os._exit(1)
 
 
 def limit_memory(most: int | None) -> None:
