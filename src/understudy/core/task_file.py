@@ -6,6 +6,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import msgspec
@@ -21,6 +22,7 @@ PROPOSED = {
 }
 
 
+@lru_cache(maxsize=64)  # a task's file is looked at before every decision and every pass, and seldom changes
 def parse_task(text: str, *, file: str = "task.toml") -> Task:
     """Read a task file.
 
