@@ -36,3 +36,13 @@ def test_every_dirty_row_keeps_the_contract_and_encodes_to_finite_numbers() -> N
         name for row in rows for name in row if row not in clean.to_dicts() and row[name] not in clean[name].to_list()
     }
     assert changed == set(frame.columns)
+
+
+def test_of_many_columns_some_values_each_are_strained():
+    frame = pl.DataFrame({f"x{i}": [1.5, 2.5, None] for i in range(90)})
+    contract = infer_contract(frame)
+    rows = dirty_rows(contract, frame, most=180)
+    assert len(rows) == 180
+    clean = frame.to_dicts()
+    strained = {name for place, row in enumerate(rows) for name in row if row[name] != clean[place % 3][name]}
+    assert len(strained) == 90

@@ -6,7 +6,7 @@ import pytest
 
 from understudy.core.nouns import Kind
 from understudy.data.contract import infer_contract
-from understudy.data.profile import Leak, profile, suspected_leaks
+from understudy.data.profile import SCORED_ROWS, Leak, enough_rows, profile, suspected_leaks
 from understudy.data.reading import read_frame
 
 RNG = np.random.default_rng(7)
@@ -125,3 +125,17 @@ def test_a_profile_has_a_line_for_every_column_used_or_not() -> None:
 
 def test_a_number_that_differs_in_every_row_cannot_leak() -> None:
     assert leaks(FAILS, code=RNG.permutation(N * 3)[:N], other=SIGNAL) == ()
+
+
+def test_of_very_many_rows_some_are_enough_to_suspect_a_leak_unless_an_answer_is_rare():
+    rng = np.random.default_rng(0)
+    n = 120_000
+    assert len(enough_rows(rng.integers(0, 2, n), "classification", rng)) == SCORED_ROWS
+    rare = (np.arange(n) < 40).astype(np.int64)
+    assert len(enough_rows(rare, "classification", rng)) == n
+    near = np.where(rng.random(n) < 0.999, rare, 1 - rare) + rng.normal(0, 0.01, n)
+    answers = rng.integers(0, 2, n)
+    source = pl.DataFrame({"a": near, "b": answers + rng.normal(0, 0.1, n), "c": rng.normal(size=n)})
+    contract = infer_contract(source)
+    found = suspected_leaks(source, contract, answers, kind="classification", seed=0)
+    assert [leak.column for leak in found] == ["b"]

@@ -23,7 +23,7 @@ TIMES: tuple[object, ...] = (
 TRUTHS: tuple[object, ...] = ("YES", "f", 1, 0.0, False)
 
 
-def dirty_rows(contract: Contract, frame: pl.DataFrame) -> list[dict[str, Any]]:
+def dirty_rows(contract: Contract, frame: pl.DataFrame, most: int = 2000) -> list[dict[str, Any]]:
     """Rows that keep the contract and yet strain it: each is a clean row with one value made dirty.
 
     Missing values, NaN, huge and tiny numbers, 2^24 + 1, blanks, unseen levels, the wrong case, foreign letters, very
@@ -34,13 +34,14 @@ def dirty_rows(contract: Contract, frame: pl.DataFrame) -> list[dict[str, Any]]:
     contract : Contract
     frame : pl.DataFrame
         At least one clean row in canonical types.
+    most : int
+        Of more rows so many, spread over all columns.
     """
     clean = frame.head(8).to_dicts()
-    made: list[dict[str, Any]] = []
-    for column in contract.used:
-        for value in dirty_values(column):
-            made.append({**clean[len(made) % len(clean)], column.name: value})
-    return made
+    strains = [(column.name, value) for column in contract.used for value in dirty_values(column)]
+    if len(strains) > most:
+        strains = [strains[place * len(strains) // most] for place in range(most)]
+    return [{**clean[place % len(clean)], name: value} for place, (name, value) in enumerate(strains)]
 
 
 def dirty_values(column: Column) -> Iterator[object]:

@@ -9,6 +9,10 @@ import polars as pl
 from understudy.core.nouns import Kind
 from understudy.data.contract import Column, Contract
 
+SCORED_ROWS = 100_000
+FEWEST_SCORED = 500
+"""Of so many rows, if each answer is among them so often, a single column's score is known to a thousandth."""
+
 ALMOST_PERFECT = 0.995
 BINS = 64
 PRIOR = 1.0
@@ -124,7 +128,9 @@ def suspected_leaks(
     tuple of Leak
         The worst first.
     """
-    half = np.random.default_rng(seed).permutation(frame.height) % 2 == 0
+    rng = np.random.default_rng(seed)
+    looked = enough_rows(y, kind, rng)
+    half = rng.permutation(len(looked)) % 2 == 0
     found = []
     for column in contract.used:
         if column.kind == "text":
@@ -133,12 +139,26 @@ def suspected_leaks(
         if renames(values, y, kind):
             found.append(Leak(column=column.name, score=1.0, reason="it follows from the target in every row"))
             continue
-        score = single_column_score(values, y, half, kind) if frame.height >= FEWEST_ROWS else 0.0
+        some = values if len(looked) == len(values) else values[looked]
+        score = single_column_score(some, y[looked], half, kind) if frame.height >= FEWEST_ROWS else 0.0
         if score >= ALMOST_PERFECT:
             what = "ROC AUC" if kind == "classification" else "R²"
             reason = f"alone it predicts the target with {what} {score:.4f}"
             found.append(Leak(column=column.name, score=score, reason=reason))
     return tuple(sorted(found, key=lambda leak: -leak.score))
+
+
+def enough_rows(y: np.ndarray, kind: Kind, rng: np.random.Generator) -> np.ndarray:
+    """The rows that a score is taken from: of very many some, unless an answer is too rare among those."""
+    everything = np.arange(len(y))
+    if len(y) <= SCORED_ROWS:
+        return everything
+    some = np.sort(rng.choice(len(y), SCORED_ROWS, replace=False))
+    if kind == "classification":
+        counts = np.bincount(y[some], minlength=int(y.max()) + 1)
+        if counts.min() < FEWEST_SCORED:
+            return everything
+    return some
 
 
 def renames(values: pl.Series, y: np.ndarray, kind: Kind) -> bool:
@@ -147,12 +167,15 @@ def renames(values: pl.Series, y: np.ndarray, kind: Kind) -> bool:
     Of a number to estimate, each stretch goes with one value. Only columns whose every value is there in five rows or
     more can show it: a flag that is set twice may always go with one answer by chance.
     """
+    if values.head(SCORED_ROWS).n_unique() > MOST_LEVELS:
+        return False
     codes = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
     sizes = np.unique_counts(codes).counts
     if not 2 <= len(sizes) <= MOST_LEVELS or sizes.min() < FEWEST_IN_LEVEL:
         return False
     if kind == "classification":
-        return len(np.unique(np.stack([y, codes]), axis=1).T) == len(np.unique(y))
+        both = codes * (int(y.max()) + 1) + y
+        return len(np.unique_values(both)) == len(np.unique_values(y))
     order = np.lexsort((codes, y))
     changes = np.flatnonzero(np.diff(codes[order]))
     ties = y[order][changes] == y[order][changes + 1]
