@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from msgspec.structs import replace
 
 from bench.evidence.show import Part, table, write
-from understudy.core.task import Autonomy, Task
+from understudy.core.task import Autonomy, Checks, Mute, Task
 from understudy.core.task_file import parse_task
 from understudy.core.task_text import task_toml
 from understudy.data.judgements import judgements, one_row_per_case
@@ -131,8 +131,10 @@ def rehearse(name: str, folder: Path, seed: int) -> Run:
     began, stream, clock = time.perf_counter(), STREAMS[name], DataClock()
     source = read_table(folder / stream.file, CsvOptions())
     task, _ = propose_task(source.frame, name=name, target=stream.target, told=stream.told)
-    decision = replace(task.decision, mute=("US001", "US002"))
-    task = replace(task, decision=decision, autonomy=Autonomy(max_error=stream.max_error, confidence=CONFIDENCE))
+    muted = tuple(Mute(code=code, why="what is rehearsed is the promise") for code in ("US001", "US002"))
+    task = replace(
+        task, checks=Checks(mute=muted), autonomy=Autonomy(max_error=stream.max_error, confidence=CONFIDENCE)
+    )
     start = stream.start * np.random.default_rng(seed).uniform(0.9, 1.1)
     plan = Rehearsal(start, stream.delay, reviewers=2, budget=Budget(trials=2), seed=seed)
     with tempfile.TemporaryDirectory() as place:
@@ -287,13 +289,15 @@ target = "two_year_recid"
 kind = "classification"
 positive = "1"
 goal = "roc_auc"
-mute = ["US001"]
 id = "def_id"
 drop = ["random"]
 
 [today]
 column = "resp_decision"
 score = "decile_score"
+
+[checks]
+mute = [{ code = "US001", why = "what past decisions justify is asked, not whether it beats a score" }]
 
 [autonomy]
 max_error = 0.05
@@ -308,13 +312,15 @@ target = "default"
 kind = "classification"
 positive = "yes"
 goal = "roc_auc"
-mute = ["US001"]
 
 [today]
 column = "clerk"
 
 [truth]
 hides_outcome = ["yes"]
+
+[checks]
+mute = [{ code = "US001", why = "what past decisions justify is asked, not whether it beats a clerk" }]
 
 [autonomy]
 max_error = 0.05

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from understudy.evaluation.calibration import equal_bins, squared_error
-from understudy.evaluation.measures import LOWEST, METRICS, measure
+from understudy.evaluation.measures import METRICS, measure
+from understudy.evaluation.measures_numbers import LOWEST
 
 DRAWS, AT_ONCE = 10_000, 100
 GREATER = {name: metric.greater_is_better for name, metric in METRICS.items()}

@@ -5,12 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.core.nouns import Level
-from understudy.core.task import Autonomy, Cost, Decision, Mandate, Rule, Task, Today
+from understudy.core.task import Autonomy, Checks, Cost, Decision, Mandate, MustPass, Mute, Rule, Task, Today
 from understudy.core.task_file import parse_task
 from understudy.core.task_text import COMMENTS, EXAMPLES, task_toml
 
 WORDS = st.text(min_size=1, max_size=30).filter(lambda text: text.encode("utf-8", "ignore").decode() == text)
 OPTIONAL = st.none() | WORDS
+VALUES = WORDS | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+MUST_PASS = st.builds(
+    MustPass,
+    inputs=st.dictionaries(WORDS, VALUES, max_size=3),
+    answer=VALUES,
+    why=WORDS,
+    tolerance=st.none() | st.floats(0, 1e6),
+)
 TASKS = st.builds(
     Task,
     decision=st.builds(
@@ -23,7 +31,15 @@ TASKS = st.builds(
         time=OPTIONAL,
         drop=st.lists(WORDS, max_size=3).map(tuple),
         goal=st.sampled_from(["roc_auc", "log_loss"]),
-        mute=st.sampled_from([(), ("US002",)]),
+    ),
+    checks=st.builds(
+        Checks,
+        must_pass=st.lists(MUST_PASS, max_size=2).map(tuple),
+        must_pass_file=st.sampled_from([None, "cases.csv"]),
+        max_latency=st.sampled_from([None, "5ms", "0.5s"]),
+        mute=st.lists(st.builds(Mute, code=st.just("US002"), why=WORDS, until=st.none() | st.dates().map(str))).map(
+            tuple
+        ),
     ),
     today=st.builds(Today, rules=st.lists(st.builds(Rule, when=WORDS, then=WORDS), max_size=2).map(tuple)),
     cost=st.builds(
@@ -50,7 +66,7 @@ def test_every_key_has_a_comment_and_every_optional_key_an_example() -> None:
         for field in msgspec.structs.fields(section.type):
             path = f"{section.encode_name}.{field.name}"
             assert path in COMMENTS
-            if field.default is None or path == "today.rules":
+            if field.default is None or path in ("today.rules", "checks.must_pass", "checks.mute"):
                 assert path in EXAMPLES
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check
+from understudy.core.task import Mute
 from understudy.evaluation.checks import (
     Agreement,
     beats_baseline,
@@ -122,7 +123,13 @@ def test_what_is_served_must_be_what_was_trained(
 
 
 def test_a_muted_check_warns_and_says_that_it_is_muted(evaluation: Evaluation) -> None:
-    checks = go_live_checks(evaluation, leaks=["age"], used=["age"], agreement=SAME, muted=["US003", "US001"])
+    checks = go_live_checks(
+        evaluation,
+        leaks=["age"],
+        used=["age"],
+        agreement=SAME,
+        muted=[Mute(code="US003", why="known"), Mute(code="US001", why="known")],
+    )
     by_code = {check.code: check for check in checks}
     assert by_code["US003"].verdict == "warn"
     assert by_code["US003"].detail.startswith("Muted")

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from understudy.evaluation.measures import METRICS, measure
+from understudy.evaluation.measures_answers import price_table
+from understudy.evaluation.measures_numbers import pinball
 
 
 def cases(seed: int, n: int = 200, k: int = 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -21,6 +23,12 @@ BINARY = {
     "pr_auc": lambda y, p, w: metrics.average_precision_score(y, p[:, 1], sample_weight=w),
     "accuracy": lambda y, p, w: metrics.accuracy_score(y, p.argmax(axis=1), sample_weight=w),
     "f1": lambda y, p, w: metrics.f1_score(y, p.argmax(axis=1), sample_weight=w),
+    "balanced_accuracy": lambda y, p, w: metrics.balanced_accuracy_score(y, p.argmax(axis=1), sample_weight=w),
+    "precision": lambda y, p, w: metrics.precision_score(y, p.argmax(axis=1), sample_weight=w, zero_division=0),
+    "recall": lambda y, p, w: metrics.recall_score(y, p.argmax(axis=1), sample_weight=w),
+    "f05": lambda y, p, w: metrics.fbeta_score(y, p.argmax(axis=1), beta=0.5, sample_weight=w),
+    "f2": lambda y, p, w: metrics.fbeta_score(y, p.argmax(axis=1), beta=2, sample_weight=w),
+    "mcc": lambda y, p, w: metrics.matthews_corrcoef(y, p.argmax(axis=1), sample_weight=w),
     "log_loss": lambda y, p, w: metrics.log_loss(y, p, sample_weight=w),
     "brier": lambda y, p, w: metrics.brier_score_loss(y, p[:, 1], sample_weight=w),
 }
@@ -33,6 +41,12 @@ MANY = {
     ),
     "accuracy": BINARY["accuracy"],
     "f1": lambda y, p, w: metrics.f1_score(y, p.argmax(axis=1), sample_weight=w, average="macro"),
+    "balanced_accuracy": BINARY["balanced_accuracy"],
+    "precision": lambda y, p, w: metrics.precision_score(y, p.argmax(axis=1), sample_weight=w, average="macro"),
+    "recall": lambda y, p, w: metrics.recall_score(y, p.argmax(axis=1), sample_weight=w, average="macro"),
+    "f05": lambda y, p, w: metrics.fbeta_score(y, p.argmax(axis=1), beta=0.5, sample_weight=w, average="macro"),
+    "f2": lambda y, p, w: metrics.fbeta_score(y, p.argmax(axis=1), beta=2, sample_weight=w, average="macro"),
+    "mcc": BINARY["mcc"],
     "log_loss": BINARY["log_loss"],
     "brier": lambda y, p, w: metrics.brier_score_loss(y, p, sample_weight=w, scale_by_half=False),
 }
@@ -118,6 +132,24 @@ def test_a_class_that_does_not_occur_is_left_out_of_the_mean() -> None:
 
 def test_certain_and_wrong_costs_a_finite_log_loss() -> None:
     assert measure("log_loss", np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-15))
+
+
+def test_pinball_is_scikit_learns() -> None:
+    rng = np.random.default_rng(4)
+    y, bound, w = rng.normal(size=200), rng.normal(size=200), rng.poisson(1.0, 200).astype(float)
+    for quantile in (0.05, 0.95):
+        expected = metrics.mean_pinball_loss(y, bound, alpha=quantile, sample_weight=w)
+        assert pinball(y, bound, quantile)(w) == pytest.approx(expected)
+
+
+def test_prices_are_those_of_the_table_and_else_the_highest() -> None:
+    assert price_table({"a -> b": 2.0}, ("a", "b", "c")).tolist() == [[0, 2, 2], [2, 0, 2], [2, 2, 0]]
+    assert price_table({}, ("a", "b")).tolist() == [[0, 1], [1, 0]]
+
+
+def test_one_answer_for_all_is_balanced_at_a_half_and_correlated_with_nothing() -> None:
+    y, p = np.array([0, 1, 1, 1]), np.tile([0.2, 0.8], (4, 1))
+    assert (measure("balanced_accuracy", y, p), measure("mcc", y, p)) == (0.5, 0.0)
 
 
 def test_f1_without_positives_is_zero() -> None:

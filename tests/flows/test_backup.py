@@ -46,6 +46,16 @@ def library(ran: tuple[Path, RunResult], tmp_path: Path) -> Library:
     return library
 
 
+def test_what_a_task_file_names_beside_it_is_backed_up_and_nothing_else_there(library: Library, tmp_path: Path) -> None:
+    tasks = library.work.root / "tasks"
+    for name in ("claims-cases.csv", "notes.txt", "old cases.csv"):
+        (tasks / name).write_text("amount,answer\n3,yes\n")
+    assert backup(library.work, tmp_path / "b.tar").tasks == 1
+    restore(tmp_path / "b.tar", tmp_path / "back")
+    found = {place.name for place in (tmp_path / "back" / "tasks").iterdir()}
+    assert found == {"claims.toml", "claims-cases.csv"}
+
+
 def test_a_restored_workspace_is_the_same_and_answers(library: Library, tmp_path: Path) -> None:
     done = backup(library.work, tmp_path / "b.tar")
     assert (done.tasks, done.archives) == (1, 4)

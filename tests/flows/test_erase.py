@@ -14,7 +14,8 @@ from understudy.core.errors import ErasedError, InputError, NotFoundError
 from understudy.flows.erase import Erased, erase
 from understudy.flows.golive import RunResult
 from understudy.flows.head import Library, load_head
-from understudy.flows.models import list_models, snapshot_purged, write_report
+from understudy.flows.models import list_models, snapshot_purged
+from understudy.flows.report import write_report
 from understudy.flows.review import give_review
 from understudy.flows.verify import verify
 from understudy.flows.workspace import Workspace

@@ -15,7 +15,7 @@ from understudy.core.errors import ConflictError
 from understudy.core.nouns import Level, Move
 from understudy.data.contract import Column, Contract
 from understudy.flows.erase import erase
-from understudy.flows.golive import reads_alike
+from understudy.flows.entering import reads_alike
 from understudy.flows.head import Library, load_head
 from understudy.flows.labels import labelled_cases
 from understudy.flows.learn import learn

@@ -291,9 +291,10 @@ def rehearsed(place: Path, table: pl.DataFrame, text: str) -> Backtest:
     return backtest(place / "loans.csv", workspace=place, plan=PLAN)
 
 
-LAX = HIDING.replace("max_error = 0.2", "max_error = 0.45").replace(
-    'goal = "accuracy"', 'goal = "accuracy"\nmute = ["US001", "US002"]'
-)
+MUTED = """[checks]
+mute = [{ code = "US001", why = "only the rehearsal matters" }, { code = "US002", why = "only the rehearsal matters" }]
+"""
+LAX = HIDING.replace("max_error = 0.2", "max_error = 0.45") + MUTED
 
 
 @pytest.fixture(scope="module")

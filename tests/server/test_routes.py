@@ -32,6 +32,7 @@ GOOD: dict[str, Any] = {
     "level": {"level": "full"},
     "pause": {"paused": True},
     "rollback": {},
+    "overrides": {"version": "latest", "check": "US001", "reason": "A trial."},
 }
 
 

@@ -22,5 +22,7 @@ def models(task: TaskName, workspace: Workspace = Path(), json: AsJson = False) 
         role = f"champion, {listing.level}" if record.version == listing.champion else ""
         role += (", " if role else "") + "snapshot purged" if record.version in listing.purged else ""
         verdict = "passed" if record.passed else "failed"
+        by = [f"{made.check.code} by {made.actor}" for made in listing.overrides if made.version == record.version]
+        verdict += f", overridden: {', '.join(by)}" if by else ""
         table.add_row(record.version[:12], record.recipe, record.served, verdict, f"{at:%Y-%m-%d %H:%M} UTC", role)
     console.print(table)

@@ -68,6 +68,14 @@ def run(
         float | None, typer.Option("--max-size", help="Megabytes that the compiled model may have.", min=0.001)
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew where an earlier run was stopped.")] = False,
+    diagnose: Annotated[
+        float | None,
+        typer.Option(
+            "--diagnose",
+            help="Seconds for finding out what holds the model back, after the budget; by default half of it.",
+            min=0.0,
+        ),
+    ] = None,
     replay: Annotated[
         str | None,
         typer.Option(
@@ -112,6 +120,7 @@ def run(
             max_size=None if max_size is None else round(max_size * MEGABYTE),
             fresh=fresh,
             replay=replay,
+            diagnose=diagnose,
             csv=CsvOptions(separator=separator, encoding=encoding),
             tell=watcher.step,
             tell_trial=watcher.trial,

@@ -75,6 +75,8 @@ def show_task(one: TaskStatus) -> None:
         table.add_row("" if place else "missing", Text(missing))
     for place, suspicion in enumerate(one.suspicions):
         table.add_row("" if place else "suspected", Text(suspicion))
+    for place, told in enumerate(one.overridden):
+        table.add_row("" if place else "overridden", Text(told))
     for place, known in enumerate(one.people):
         table.add_row("" if place else "reviewers", Text(known))
     for place, told in enumerate(one.trial):

@@ -63,26 +63,31 @@ class Ask(Generic[T]):
     lost: str = ""
 
 
-def decide(task: str, inputs: Mapping[str, Any], id: str | None) -> Ask[Decision]:
+def decide(task: str, inputs: Mapping[str, Any], id: str | None, explain: bool) -> Ask[Decision]:
     """One case, under the caller's id or a new one."""
     name = fresh() if id is None else id
-    body = encode({"id": name, "inputs": checked(inputs)})
+    body = encode({"id": name, "inputs": checked(inputs)} | asked_why(explain))
     return Ask("POST", path(task, "decisions"), read_decision, body, lost=SAME_ID.format(id=name))
 
 
 def decide_many(
-    task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]
+    task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]], explain: bool
 ) -> Ask[list[Decision | Failed]]:
     """Several cases, each under the caller's id or a new one."""
     named = isinstance(cases, Mapping)
     pairs = cases.items() if isinstance(cases, Mapping) else ((fresh(), inputs) for inputs in cases)
-    body = encode({"cases": [{"id": name, "inputs": checked(inputs)} for name, inputs in pairs]})
+    body = encode({"cases": [{"id": name, "inputs": checked(inputs)} for name, inputs in pairs]} | asked_why(explain))
     return Ask("POST", path(task, "decisions"), read_cases, body, lost=SAME_IDS if named else NO_IDS)
 
 
-def case(task: str, id: str) -> Ask[Decision]:
+def asked_why(explain: bool) -> Plain:
+    """The field that asks for the facts behind a decision."""
+    return {"explain": True} if explain else {}
+
+
+def case(task: str, id: str, explain: bool = False) -> Ask[Decision]:
     """A case as it stands."""
-    return Ask("GET", path(task, "cases", id), read_decision)
+    return Ask("GET", path(task, "cases", id) + ("?explain=true" if explain else ""), read_decision)
 
 
 def decided(task: str, id: str, decision: str | float, by: Literal["person", "rule"]) -> Ask[Decision]:

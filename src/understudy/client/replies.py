@@ -22,6 +22,29 @@ from understudy.core.errors import (
 from understudy.core.nouns import Decider, Level
 
 
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What one column had to do with an answer.
+
+    Attributes
+    ----------
+    column : str
+    value, usual : str
+        The case's value and what is usual there, as people read them.
+    contribution : float
+        What it adds to the log odds of the answer, or to the number.
+    direction : {"for", "against", "up", "down"}
+    words : str
+        All of it as a sentence without a full stop.
+    """
+
+    column: str
+    value: str
+    usual: str
+    contribution: float
+    direction: Literal["for", "against", "up", "down"]
+    words: str
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A case as its caller sees it.
 
@@ -38,6 +61,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         The level under which the case came in.
     reasons : tuple of str
         Codes that say why it went the way it did.
+    facts : tuple of Fact
+        With `explain`, the three facts that moved the model most, where it decided.
     """
 
     id: str
@@ -50,6 +75,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     model: str | None = None
     reasons: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,11 +110,12 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def decide(self, task: str, inputs: Mapping[str, Any], *, id: str | None = None) -> Decision:
+    def decide(self, task: str, inputs: Mapping[str, Any], *, id: str | None = None, explain: bool = False) -> Decision:
         """Decide a case.
 
         Asked again with the same `id` and inputs, it is decided once and answered the same. Without an `id` the
-        client makes one, which covers its own attempts but not yours.
+        client makes one, which covers its own attempts but not yours. With `explain`, its `facts` are the three that
+        moved the model most, where it decided.
 
         Raises
         ------
@@ -125,20 +126,21 @@ class Client:
         BusyError
             There was no answer; the hint tells the id to ask again with.
         """
-        return self._do(asks.decide(task, inputs, id))
+        return self._do(asks.decide(task, inputs, id, explain))
 
     def decide_many(
-        self, task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]
+        self, task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]], *, explain: bool = False
     ) -> list[Decision | Failed]:
         """Decide up to 1,000 cases, given as inputs by id, or as inputs alone; in their order.
 
-        A case that fails does not keep the others from being decided: its place holds a `Failed` with the error.
+        A case that fails does not keep the others from being decided: its place holds a `Failed` with the error. With
+        `explain`, 20 at most.
         """
-        return self._do(asks.decide_many(task, cases))
+        return self._do(asks.decide_many(task, cases, explain))
 
-    def case(self, task: str, id: str) -> Decision:
-        """A case as it stands now."""
-        return self._do(asks.case(task, id))
+    def case(self, task: str, id: str, *, explain: bool = False) -> Decision:
+        """A case as it stands now; with `explain`, with its `facts`."""
+        return self._do(asks.case(task, id, explain))
 
     def decided(
         self, task: str, id: str, decision: str | float, *, by: Literal["person", "rule"] = "person"
@@ -287,19 +289,21 @@ class AsyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def decide(self, task: str, inputs: Mapping[str, Any], *, id: str | None = None) -> Decision:
+    async def decide(
+        self, task: str, inputs: Mapping[str, Any], *, id: str | None = None, explain: bool = False
+    ) -> Decision:
         """As `Client.decide`."""
-        return await self._do(asks.decide(task, inputs, id))
+        return await self._do(asks.decide(task, inputs, id, explain))
 
     async def decide_many(
-        self, task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]
+        self, task: str, cases: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]], *, explain: bool = False
     ) -> list[Decision | Failed]:
         """As `Client.decide_many`."""
-        return await self._do(asks.decide_many(task, cases))
+        return await self._do(asks.decide_many(task, cases, explain))
 
-    async def case(self, task: str, id: str) -> Decision:
+    async def case(self, task: str, id: str, *, explain: bool = False) -> Decision:
         """As `Client.case`."""
-        return await self._do(asks.case(task, id))
+        return await self._do(asks.case(task, id, explain))
 
     async def decided(
         self, task: str, id: str, decision: str | float, *, by: Literal["person", "rule"] = "person"

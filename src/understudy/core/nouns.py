@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -195,11 +196,17 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     name : str
         What was checked, in a few words.
     verdict : {"pass", "warn", "fail"}
-        `fail` keeps the version out of `shadow`.
     detail : str
         The verdict in one sentence, with its figures.
     figures : dict
         The figures by name.
+    severity : {"blocking", "warning", "note"}
+        What it weighs. A failed check that blocks keeps the version out of `shadow`, unless a person overrides it; a
+        note says what nobody asked for, or what cannot be told.
+    subjects : tuple of str
+        What the verdict is about, such as the columns that leak.
+    advice : str
+        What to do about it, as an imperative sentence without a full stop; empty where nothing needs to be done.
     """
 
     code: str
@@ -207,3 +214,49 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Literal["pass", "warn", "fail"]
     detail: str
     figures: dict[str, float] = {}
+    severity: Literal["blocking", "warning", "note"] = "blocking"
+    subjects: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the version out of `shadow`."""
+        return self.verdict == "fail" and self.severity == "blocking"
+
+    @property
+    def page(self) -> str:
+        """Where the documentation explains it.
+
+        >>> Check(code="US020", name="", verdict="pass", detail="").page
+        'checks/#us020'
+        """
+        return f"checks/#{self.code.lower()}"
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A failed check that somebody has overridden for one version, so that it may watch all the same.
+
+    Attributes
+    ----------
+    version : str
+    check : Check
+        As it failed.
+    actor : str
+        Who did it.
+    reason : str
+    at : int
+        When, in microseconds since 1970 UTC.
+    """
+
+    version: str
+    check: Check
+    actor: str
+    reason: str
+    at: int
+
+    @property
+    def words(self) -> str:
+        """The override in a sentence."""
+        day = datetime.fromtimestamp(self.at / 1_000_000, tz=UTC).date()
+        failed = f"{self.check.code} {self.check.name} failed: {self.check.detail}"
+        return f"{failed} Overridden by {self.actor} on {day}: {self.reason}"

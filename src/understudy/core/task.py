@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Literal
 
@@ -20,6 +21,17 @@ Duration = Annotated[
 Date = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", description='a date such as "2027-01-31"')
 ]
+Latency = Annotated[
+    str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(us|ms|s)$", description='a time such as "5ms", "200us" or "1s"')
+]
+CasesFile = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.csv$",
+        description='the name of a CSV file beside the task file, such as "claims-cases.csv"',
+    ),
+]
+CheckCode = Annotated[str, Meta(pattern=r"^US[0-9]{3}$", description="a check code such as US002")]
 Word = Annotated[str, Meta(min_length=1)]
 Direction = Literal["rises", "falls"]
 Goal = Literal["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "rmse", "mae", "r2"]
@@ -28,6 +40,7 @@ UNTIMED = "none"
 """What `time` says where the order of the rows means nothing, however it may look."""
 
 MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+LATENCIES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 @cache
@@ -38,6 +51,17 @@ def duration(text: str) -> int:
     7200
     """
     return int(text[:-1]) * MICROSECONDS[text[-1]]
+
+
+@cache
+def latency(text: str) -> float:
+    """A latency in seconds.
+
+    >>> latency("5ms"), latency("1.5s")
+    (0.005, 1.5)
+    """
+    number = text.rstrip("ums")
+    return float(number) * LATENCIES[text[len(number) :]]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,10 +99,21 @@ class Model(Section, frozen=True, kw_only=True):
     """What is known of the model beforehand.
 
     `monotone` names columns with which the number, or the probability of the positive answer, may only rise or only
-    fall, all else being equal.
+    fall, all else being equal. `stages` names the earlier stages that some inputs come from, in the order in which they
+    work: for each, the columns that it gives and the columns with their true values, which are known only afterwards.
+    In an adopted scikit-learn `Pipeline` a step may be named instead, with its output features.
     """
 
     monotone: Annotated[dict[Word, Direction], Meta(description='columns, each "rises" or "falls"')] = {}
+    stages: Annotated[
+        dict[Word, Annotated[dict[Word, Word], Meta(min_length=1)]],
+        Meta(description='stages, each with its columns and their truth: { ocr = { read = "true" } }'),
+    ] = {}
+
+    @property
+    def truths(self) -> tuple[str, ...]:
+        """The columns with what the stages should have given."""
+        return tuple(dict.fromkeys(truth for columns in self.stages.values() for truth in columns.values()))
 
 
 class Truth(Section, frozen=True, kw_only=True):
@@ -88,6 +123,51 @@ class Truth(Section, frozen=True, kw_only=True):
     mature_after: Duration = "30d"
     silence: Word | None = None
     hides_outcome: tuple[Word, ...] = ()
+
+
+class Data(Section, frozen=True, kw_only=True):
+    """Where the data comes from, and what allows its use."""
+
+    source: Word | None = None
+    licence: Word | None = None
+
+
+class Mute(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """A go-live check that does not block: which, why, and until which day (for good where none is named)."""
+
+    code: CheckCode
+    why: Word
+    until: Date | None = None
+
+
+class MustPass(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """A case whose answer is not for a model to choose: these inputs, this answer, and why.
+
+    `tolerance` is how far a number may be off; by default the task's.
+    """
+
+    inputs: dict[Word, str | float | int | bool]
+    answer: str | float | int | bool
+    why: Word
+    tolerance: NotNegative | None = None
+
+
+class Checks(Section, frozen=True, kw_only=True):
+    """What is asked of a version before it watches, beyond what is asked of every one."""
+
+    must_pass: tuple[MustPass, ...] = ()
+    must_pass_file: CasesFile | None = None
+    max_latency: Latency | None = None
+    max_age: Duration | None = None
+    most_gap: Annotated[
+        Share | None, Meta(description="how much more often it may be wrong for a group than for all others")
+    ] = None
+    mute: tuple[Mute, ...] = ()
+
+    def muted(self, at: int) -> tuple[Mute, ...]:
+        """The mutes that hold at a moment (microseconds since 1970 UTC); their last day is one of them."""
+        day = datetime.fromtimestamp(at / 1e6, UTC).date().isoformat()
+        return tuple(mute for mute in self.mute if mute.until is None or day <= mute.until)
 
 
 class Mandate(Section, frozen=True, kw_only=True):
@@ -186,8 +266,6 @@ class Decision(Section, frozen=True, kw_only=True):
         Columns by which fairness is checked and certificates may be divided.
     keep : str, optional
         How long cases are kept.
-    mute : tuple of str
-        Codes of checks that do not block.
     """
 
     name: Annotated[
@@ -209,7 +287,6 @@ class Decision(Section, frozen=True, kw_only=True):
     tolerance: Positive | None = None
     groups: tuple[Word, ...] = ()
     keep: Duration | None = None
-    mute: tuple[Annotated[str, Meta(pattern=r"^US[0-9]{3}$", description="a check code such as US002")], ...] = ()
 
     @property
     def when(self) -> str | None:
@@ -222,7 +299,9 @@ class Task(Section, frozen=True, kw_only=True):
 
     decision: Decision = msgspec.field(name="task")
     today: Today = Today()
+    data: Data = Data()
     model: Model = Model()
+    checks: Checks = Checks()
     cost: Cost = Cost()
     truth: Truth = Truth()
     mandate: Mandate = Mandate()

@@ -153,6 +153,7 @@ def rule_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(where="autonomy.groups", found=shown(autonomy["groups"]), expected=expected)
     yield from notice_faults(raw)
     yield from bandit_faults(raw)
+    yield from stage_faults(raw)
 
 
 def notice_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -196,6 +197,16 @@ def bandit_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
         expected=f'"champion" or "split" while the machine may answer {shown(hurtful[0]) if hurtful else "anything"}',
         hint="in [mandate] allow only answers that hurt nobody, or say adverse = true",
     )
+
+
+def stage_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Why a column cannot be the truth of a stage: it is an input, which is known when a case is decided."""
+    stages = [columns for columns in table(table(raw, "model"), "stages").values() if isinstance(columns, dict)]
+    inputs = {*(name for columns in stages for name in columns), *listed(raw, "task", "use")}
+    for truth in dict.fromkeys(str(name) for columns in stages for name in columns.values()):
+        if truth in inputs:
+            expected = "a column with the truth, which is no stage's output and not in [task] use"
+            yield Fault(where="model.stages", found=shown(truth), expected=expected)
 
 
 def table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -13,7 +13,9 @@ from understudy.core.task import Task
 SECTIONS = {
     "task": "What is decided, and which columns say what.",
     "today": "What decides today: the bar that a model must clear. Rules, a column, a score, or nothing of these.",
+    "data": "Where the data comes from, and what allows its use.",
     "model": "What is known of the model beforehand.",
+    "checks": "What a version must show before it watches, beyond what every one must.",
     "cost": "What mistakes and reviews cost, in any one currency.",
     "truth": "What counts as the truth, and when.",
     "mandate": "What the machine may decide by itself, by whose leave, until when. An empty list means: anything.",
@@ -40,12 +42,20 @@ COMMENTS = {
     "task.tolerance": "how far a number may be off and still be right, in the target's unit",
     "task.groups": "columns by which fairness is checked and certificates may be divided",
     "task.keep": "how long cases are kept",
-    "task.mute": "codes of checks that do not block",
     "today.rules": "where the SQL condition holds, the answer is `then`; the first rule that holds decides",
     "today.column": "the column with today's human decision",
     "today.columns": "instead, where several people decide each case: a column for each, or patterns such as judge_*",
     "today.score": "the column with an existing score",
+    "data.source": "where it comes from: a system, an owner or an address",
+    "data.licence": "what allows its use: a licence, a contract or a law",
     "model.monotone": "columns with which the number, or the chance of the positive answer, only rises or falls",
+    "model.stages": "earlier stages, each with the columns that it gives and those with the truth, known afterwards",
+    "checks.must_pass": "cases that must get this answer, and why",
+    "checks.must_pass_file": "a CSV file beside the task file with more of them",
+    "checks.max_latency": "how long one answer may take",
+    "checks.max_age": "how old the newest row may be",
+    "checks.most_gap": "how much more often it may be wrong for a group than for all others",
+    "checks.mute": "checks that do not block, and why",
     "cost.mistakes": "by truth -> answer",
     "cost.review": "one review by a person",
     "truth.source": "outcome, review or blind_review",
@@ -98,6 +108,14 @@ EXAMPLES: dict[str, Any] = {
     "today.rules": [{"when": "amount < 100", "then": "pay"}],
     "today.column": "clerk_decision",
     "today.score": "risk_score",
+    "data.source": "claims system, exported monthly",
+    "data.licence": "CC-BY-4.0",
+    "checks.must_pass": [{"inputs": {"amount": 0}, "answer": "no", "why": "nothing is claimed"}],
+    "checks.must_pass_file": "claims-cases.csv",
+    "checks.max_latency": "5ms",
+    "checks.max_age": "90d",
+    "checks.most_gap": 0.05,
+    "checks.mute": [{"code": "US002", "why": "only ranks are used", "until": "2027-01-31"}],
     "truth.silence": "no",
     "mandate.owner": "head of claims",
     "mandate.expires": "2027-12-31",
@@ -142,7 +160,7 @@ def key_line(path: str, value: object, reason: str | None) -> str:
     """One key with its comment; a key without a value stands there as an example, commented out."""
     key = path.partition(".")[2]
     comment = COMMENTS[path] + (f"; proposed: {one_line(reason)}" if reason else "")
-    if value is None or (path == "today.rules" and not value):
+    if value is None or (path in EXAMPLES and value in ((), [])):
         return f"# {key} = {toml_value(EXAMPLES[path])}  # {comment}"
     return f"{key} = {toml_value(value)}  # {comment}"
 

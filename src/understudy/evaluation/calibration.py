@@ -10,6 +10,8 @@ from understudy.evaluation.intervals import bootstrap_weights, draws_for, indepe
 from understudy.evidence.fixed import clopper_pearson
 
 BINS = 15
+FINE = 20
+MANY = 20_000
 
 
 class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +86,12 @@ def calibration_error(
     bins, n = equal_bins(confidence), len(confidence)
     draws = draws_for(n)
     estimate = squared_error(confidence, right, bins)
-    drawn = np.array(
-        [squared_error(confidence, right, bins, weights) for weights in bootstrap_weights(n, draws, seed, groups)]
+    drawn = (
+        drawn_errors(confidence, right, bins, draws, seed)
+        if groups is None and n > MANY
+        else np.array(
+            [squared_error(confidence, right, bins, one) for one in bootstrap_weights(n, draws, seed, groups)]
+        )
     )
     alpha = (1 - level) / 2
     lower, upper = estimate + np.quantile(drawn, [alpha, 1 - alpha]) - drawn.mean()
@@ -98,6 +104,19 @@ def calibration_error(
         n=independent(n, groups),
         method=f"recentred {method_name(draws, groups)}",
     )
+
+
+def drawn_errors(confidence: np.ndarray, right: np.ndarray, bins: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Squared errors of bootstrap draws of very many rows: rows of about one confidence are drawn as a count.
+
+    Poisson weights of the rows of a cell add up to a Poisson variable with their number as its mean.
+    """
+    cells = (bins * (FINE * BINS) + equal_bins(confidence, FINE * BINS)) * 2 + right.astype(np.int64)
+    _, cell, sizes = np.unique(cells, return_inverse=True, return_counts=True)
+    means = [np.bincount(cell, weights=one) / sizes for one in (confidence, right, bins)]
+    of_bin, generator = np.round(means[2]).astype(np.int64), np.random.default_rng(seed)
+    drawn = generator.poisson(sizes, (draws, len(sizes))).astype(np.float64)
+    return np.array([squared_error(means[0], means[1], of_bin, weights) for weights in drawn])
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[ReliabilityBin, ...]:

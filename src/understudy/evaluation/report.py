@@ -10,9 +10,12 @@ import numpy as np
 from understudy.core.evidence import Evidence
 from understudy.core.nouns import Check, Kind
 from understudy.evaluation.calibration import ReliabilityBin, calibration_error, equal_bins, reliability
-from understudy.evaluation.intervals import bootstrap, paired_bootstrap
+from understudy.evaluation.estimates import estimates, gain
+from understudy.evaluation.findings import Findings
+from understudy.evaluation.measured import Measures, measured
 from understudy.evaluation.measures import METRICS
 from understudy.evaluation.optimism import Expectation
+from understudy.evaluation.part import TestPart as TestPart  # noqa: PLC0414  evaluate's own input
 from understudy.evidence.fixed import clopper_pearson
 
 COVERAGES = 40
@@ -83,6 +86,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         For numbers, how often the 90 % interval holds the truth.
     residuals : tuple of ResidualBin
         For numbers, how far off it is along its predictions.
+    measures : Measures, optional
+        What a constant would get, each class by itself, costs, curves, and which figures mislead.
     """
 
     metrics: dict[str, Evidence]
@@ -95,10 +100,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[float, ...]
     interval_coverage: Evidence | None
     residuals: tuple[ResidualBin, ...] = ()
+    measures: Measures | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A version's report; see `Evaluation` for the figures."""
+    """A version's report; see `Evaluation` for the figures, and `Findings` for what they come from."""
 
     task: str
     question: str
@@ -127,48 +133,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     libraries: dict[str, str]
     seconds: float
     expectation: Expectation | None = None
-
-
-class TestPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened on the test part.
-
-    Attributes
-    ----------
-    y : ndarray of shape (n,)
-        Class indices or numbers.
-    scores : ndarray of shape (n, k) or (n, 1)
-    confidence : ndarray of shape (n,)
-        How sure the version is that its answer is right (for numbers: within the tolerance).
-    baseline : ndarray of shape (n, k) or (n, 1)
-        The scores of today's decisions, or of a constant.
-    baseline_name : str
-    hard : bool
-        Whether the baseline only answers and gives no probabilities.
-    tolerance : float, optional
-    inside : ndarray of shape (n,), optional
-        For numbers, whether the 90 % interval holds the truth.
-    groups : ndarray of shape (n,), optional
-        Rows of one group are not independent; intervals draw them together.
-    """
-
-    __test__ = False
-
-    y: np.ndarray
-    scores: np.ndarray
-    confidence: np.ndarray
-    baseline: np.ndarray
-    baseline_name: str
-    hard: bool
-    tolerance: float | None = None
-    inside: np.ndarray | None = None
-    groups: np.ndarray | None = None
-
-    @property
-    def right(self) -> np.ndarray:
-        """1 where the answer is right (for numbers: within the tolerance)."""
-        if self.tolerance is None:
-            return np.asarray(self.scores.argmax(axis=1) == self.y, dtype=np.float64)
-        return np.asarray(np.abs(self.scores[:, 0] - self.y) <= self.tolerance, dtype=np.float64)
+    findings: Findings | None = None
 
 
 def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
@@ -186,11 +151,9 @@ def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
     """
     names = [name for name, metric in METRICS.items() if metric.kind == kind]
     fallback = "accuracy" if kind == "classification" else "rmse"
-    metrics = bootstrap(part.y, part.scores, names, seed=seed, groups=part.groups)
-    fair = (
-        [name for name in ("accuracy", "f1") if name in metrics] if part.hard and kind == "classification" else metrics
-    )
-    today = bootstrap(part.y, part.baseline, list(fair), seed=seed, groups=part.groups)
+    metrics = estimates(part.y, part.scores, names, seed=seed, groups=part.groups)
+    fair = [name for name in metrics if METRICS[name].hard or not part.hard or kind == "regression"]
+    today = estimates(part.y, part.baseline, fair, seed=seed, groups=part.groups)
     metric = goal if goal in today else fallback
     both = {"model": part.scores, "baseline": part.baseline}
     right = part.right
@@ -200,7 +163,7 @@ def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
             name=part.baseline_name,
             metrics=today,
             metric=metric,
-            gain=paired_bootstrap(part.y, both, metric, seed=seed, groups=part.groups),
+            gain=gain(part.y, both, metric, seed=seed, groups=part.groups),
         ),
         calibration_error=calibration_error(part.confidence, right, seed=seed, groups=part.groups),
         reliability=reliability(part.confidence, right),
@@ -209,6 +172,7 @@ def evaluate(part: TestPart, *, kind: Kind, goal: str, seed: int) -> Evaluation:
         **histogram(part, kind),
         interval_coverage=None if part.inside is None else clopper_pearson(int(part.inside.sum()), len(part.inside)),
         residuals=residuals(part) if kind == "regression" else (),
+        measures=measured(part, kind=kind, metrics=metrics, seed=seed),
     )
 
 

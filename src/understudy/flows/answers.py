@@ -14,6 +14,7 @@ from understudy.core.errors import ErasedError
 from understudy.core.nouns import Decider, Level
 from understudy.core.task import duration
 from understudy.flows.head import Head
+from understudy.flows.reasons import Fact
 from understudy.store.casebook import CaseRecord, NewCase
 
 
@@ -34,6 +35,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reasons : tuple of str
         Codes of the route. Those that would tell what the model thinks are left out unless the model decided; where
         nothing else is left, `not_automated`.
+    facts : tuple of Fact
+        Only where they are asked for: the three that moved the model most, where it decided; none otherwise.
     """
 
     id: str
@@ -46,6 +49,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     model: str | None = None
     reasons: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def as_text(decision: str | float) -> str:

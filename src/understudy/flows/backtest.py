@@ -207,13 +207,14 @@ def play_through(
 
 @contextmanager
 def private_workspace(real: Path, name: str, clock: DataClock) -> Iterator[Workspace]:
-    """A workspace of its own with a copy of the task file, where there is one; removed in the end."""
+    """A workspace of its own with a copy of the task file and what stands beside it; removed in the end."""
     place = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-"))
     try:
         file = real / "tasks" / f"{name}.toml"
         if file.is_file():
             (place / "tasks").mkdir()
-            shutil.copyfile(file, place / "tasks" / file.name)
+            for found in (file, *file.parent.glob("*.csv")):
+                shutil.copyfile(found, place / "tasks" / found.name)
         threads = read_settings(real).engine.threads
         if threads:
             (place / "understudy.toml").write_text(f"[engine]\nthreads = {threads}\n")

@@ -26,6 +26,7 @@ from understudy.store.upkeep import copy_to_file
 STORE, SETTINGS, ASIDE = "store.db", "understudy.toml", "understudy.toml.from-backup"
 KNOWN = re.compile(
     r"store\.db|understudy\.toml|tasks/[a-z0-9][a-z0-9_-]{0,63}\.toml|objects/[0-9a-f]{64}"
+    r"|tasks/[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.csv"
     r"|archive/[a-z0-9][a-z0-9_-]{0,63}/[0-9]+-[a-z]+(-[0-9]+)?\.parquet"
 )
 """What a backup may hold."""
@@ -93,8 +94,9 @@ def write_tar(work: Workspace, copy: Path, out: Path) -> tuple[int, int, int]:
         tar.add(copy, STORE)
         if (work.root / SETTINGS).is_file():
             tar.add(work.root / SETTINGS, SETTINGS)
-        for place in tasks:
-            tar.add(place, f"tasks/{place.name}")
+        for place in (*tasks, *sorted((work.root / "tasks").glob("*.csv"))):
+            if KNOWN.fullmatch(f"tasks/{place.name}"):
+                tar.add(place, f"tasks/{place.name}")
         for name in sorted(names):
             data = work.artifacts.get(name)
             member = tarfile.TarInfo(f"objects/{name}")

@@ -44,7 +44,7 @@ class Dataset:
     rejected : pl.DataFrame
         The faults of the rows that break the contract.
     leaks : tuple of Leak
-        Columns that give the answer away, and are therefore left out.
+        Columns that give the answer away; they are left out unless the task insists on them.
     without_answer : int
         How many rows have no answer.
     weights : ndarray of float64, optional
@@ -172,6 +172,7 @@ def left_out(task: Task, columns: list[str]) -> dict[str, str]:
         ((task.decision.id,), "the case's id"),
         ((task.decision.split_group,), "the group that must not be split"),
         ((task.decision.subject,), "the person whom the case is about"),
+        (task.model.truths, "the truth of a stage, known only afterwards"),
         (judgement_columns(task.today, columns), "today's decision"),
         ((task.today.score,), "today's score"),
     ]
@@ -237,10 +238,22 @@ def leave_out(data: Dataset, reasons: dict[str, str]) -> Dataset:
 
 def without_leaks(data: Dataset, task: Task, *, seed: int) -> Dataset:
     """The same rows without the columns that give the answer away, unless the task insists on them."""
-    found = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.decision.kind, seed=seed)
-    leaks = tuple(leak for leak in found if leak.column not in task.decision.use)
-    reasons = {leak.column: f"suspected leak: {leak.reason}" for leak in leaks}
+    leaks = suspected_leaks(data.frame, data.contract, data.answers.y, kind=task.decision.kind, seed=seed)
+    reasons = {leak.column: f"suspected leak: {leak.reason}" for leak in leaks if leak.column not in task.decision.use}
     return replace(leave_out(data, reasons), leaks=leaks)
+
+
+def read_moments(source: pl.DataFrame, when: str | None) -> pl.Series | None:
+    """When each row happened, null where that is unknown; None where the time is no date."""
+    if when is None or when == "row order":
+        return None
+    try:
+        times = evaluate(source, when, where="the time")
+        if times.dtype == pl.String:
+            times = read_text_times(times, when)
+    except DataError:
+        return None
+    return times if times.dtype in (pl.Date, pl.Datetime) else None
 
 
 def read_order(source: pl.DataFrame, time: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The second half of every way to a version: evaluate, check, report, register, and go to shadow."""
+"""The second half of every way to a version: evaluate, examine, check, report, register, and go to shadow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import os
 import platform
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -16,34 +16,40 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from understudy.autonomy.challengers import challenge
 from understudy.autonomy.groups import group_of
-from understudy.autonomy.ladder import under
 from understudy.core.canonical import canonical, digest
 from understudy.core.errors import ModelError
 from understudy.core.evidence import Evidence
-from understudy.core.nouns import Check, Deployment, Kind, Level, Move
+from understudy.core.nouns import Check, Deployment, Kind
 from understudy.core.task import Task
 from understudy.data.answers import answer_texts
-from understudy.data.contract import Contract
 from understudy.data.dirty import dirty_rows
 from understudy.data.profile import profile
 from understudy.data.rows import RowReader
 from understudy.data.split import Split
 from understudy.evaluation.checks import Agreement, go_live_checks, passed
+from understudy.evaluation.findings import Findings
 from understudy.evaluation.optimism import Expectation
-from understudy.evaluation.report import Evaluation, Report, TestPart, evaluate
+from understudy.evaluation.part import TestPart
+from understudy.evaluation.proposals import actions_of, checks_of
+from understudy.evaluation.report import Evaluation, Report, evaluate
+from understudy.evaluation.worklist import Worklist, rank
+from understudy.evidence.fixed import clopper_pearson
 from understudy.flows.baseline import today_scores
 from understudy.flows.dataset import Dataset
+from understudy.flows.entering import is_live, let_watch
+from understudy.flows.examine import Examiner
 from understudy.flows.expected import Expected
 from understudy.flows.moves import hold_to
+from understudy.flows.override import read_overrides, still_blocking, watch_reasons
+from understudy.flows.release import release_facts
 from understudy.flows.version import INTERVAL_CONFIDENCE, Manifest, Scorer, Served, Version
 from understudy.flows.workspace import Workspace
 from understudy.models.calibrate import Head, intervals
 from understudy.monitoring.strangeness import Strangeness
+from understudy.reports.chapters.every import chapters_of
 from understudy.reports.html import render
-from understudy.store.ledger import next_number
-from understudy.store.registry import VersionRecord, current, keep_snapshot, move_to, register
+from understudy.store.registry import VersionRecord, current, keep_snapshot, register
 from understudy.store.tasks import read_task, save_task
 
 LIBRARIES = ("understudy", "numpy", "polars", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
@@ -135,6 +141,10 @@ class Occasion:
     tell : callable
     applies : bool
         Whether the task's file is applied with the version; otherwise what holds goes on.
+    diagnosed : float
+        For how many seconds models may be fitted again, to find out what holds the version back.
+    full : bool
+        Whether everything is looked at, or only what the checks rest on.
     """
 
     source: str
@@ -146,6 +156,8 @@ class Occasion:
     actor: str
     tell: Tell
     applies: bool = True
+    diagnosed: float = 0.0
+    full: bool = True
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,19 +233,39 @@ def go_live(
     """Judge a candidate on the test part, register it as a version, and let it go to shadow if its checks pass."""
     trained_after = work.clock.elapsed() - occasion.started
     version, files = assemble_version(task, data, candidate, occasion)
-    evaluation = judge(version, task, data, parts, seed=occasion.seed)
+    part = test_part(version, task, data, parts)
+    evaluation = evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=occasion.seed)
     occasion.tell(
         Step(title="evaluated", detail=f"on {len(parts.test):,} untouched rows beside {evaluation.baseline.name}")
+    )
+    examiner = Examiner(version, task, data, parts, part, files=files, oof=candidate.oof, seed=occasion.seed)
+    findings = examiner.examine(
+        evaluation.coverage,
+        clock=work.clock,
+        seconds=occasion.diagnosed,
+        full=occasion.full,
+        tell=lambda what: occasion.tell(Step(title="examining", detail=what)),
     )
     checks = go_live_checks(
         evaluation,
         leaks=[leak.column for leak in data.leaks],
         used=[column.name for column in data.contract.used],
         agreement=agreement(version, data, parts, candidate),
-        muted=task.decision.mute,
+        muted=task.checks.muted(work.clock.now()),
+        release=release_facts(
+            work,
+            task,
+            version,
+            data,
+            parts,
+            read_from=occasion.source,
+            planned=bool(candidate.record),
+            scores=part.scores,
+        ),
+        extra=checks_of(findings, part),
     )
-    failed = [check.code for check in checks if check.verdict == "fail"]
-    occasion.tell(Step(title="checked", detail=f"{', '.join(failed)} failed" if failed else "all checks passed"))
+    failed = [check.code for check in checks if check.blocks]
+    occasion.tell(Step(title="checked", detail=f"{', '.join(failed)} failed" if failed else "no check failed"))
     report = make_report(
         version,
         task,
@@ -241,10 +273,12 @@ def go_live(
         parts,
         candidate=candidate,
         occasion=occasion,
-        judged=(evaluation, checks),
+        judged=(evaluation, findings, checks),
         seconds=round(work.clock.elapsed() - occasion.started, 2),
     )
-    page = render(report)
+    chapters = chapters_of(report)
+    worklist = worklist_of(report, part)
+    page = render(report, chapters, worklist)
     deployed = register_version(
         work,
         task,
@@ -253,7 +287,11 @@ def go_live(
         occasion=occasion,
         files=files,
         report=report,
-        page=page,
+        beside={
+            "report.html": page.encode(),
+            "chapters.json": msgspec.json.encode(chapters),
+            "worklist.json": msgspec.json.encode(worklist),
+        },
         history=history_table(version, data, parts.history, task),
     )
     occasion.tell(registered_step(version, deployed))
@@ -340,17 +378,17 @@ def assemble_version(
     return version, files
 
 
-def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: int) -> Evaluation:
-    """The version's figures on the test part, beside what decides today."""
+def test_part(version: Version, task: Task, data: Dataset, parts: Split) -> TestPart:
+    """What the version says of the test part, beside the truth and what decides today."""
     test = parts.test
     predictions = version.predict_clean(data.frame[test])
     today = today_scores(data, task, train=np.concatenate([parts.train, parts.validation]), rows=test)
     y = data.answers.y[test]
-    inside = None
+    lower = upper = inside = None
     if task.decision.kind == "regression":
         lower, upper = intervals(version.head, predictions.scores[:, 0], INTERVAL_CONFIDENCE)
         inside = (lower <= y) & (y <= upper)
-    part = TestPart(
+    return TestPart(
         y=y,
         scores=predictions.scores,
         confidence=predictions.confidence,
@@ -360,8 +398,11 @@ def judge(version: Version, task: Task, data: Dataset, parts: Split, *, seed: in
         tolerance=task.decision.tolerance,
         inside=inside,
         groups=None if data.together is None else data.together[test],
+        labels=data.answers.labels,
+        costs=task.cost.mistakes,
+        lower=lower,
+        upper=upper,
     )
-    return evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=seed)
 
 
 def history_table(version: Version, data: Dataset, rows: np.ndarray, task: Task) -> pl.DataFrame:
@@ -412,7 +453,7 @@ def agreement(version: Version, data: Dataset, parts: Split, candidate: Candidat
     """How far answering row by row lies from answering by columns, on held-out and on dirty rows."""
     reader = RowReader(msgspec.to_builtins(data.contract))
     held_out = data.frame[parts.test[: candidate.compared]]
-    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, held_out)[: candidate.compared]]
+    dirty = [reader.read(row)[0] for row in dirty_rows(data.contract, held_out, candidate.compared)]
     frame = pl.concat([held_out, pl.DataFrame(dirty, schema=held_out.schema, orient="row")])
     reason, paths = candidate.reason, float("inf")
     try:
@@ -443,11 +484,11 @@ def make_report(  # one place that knows every figure
     *,
     candidate: Candidate,
     occasion: Occasion,
-    judged: tuple[Evaluation, tuple[Check, ...]],
+    judged: tuple[Evaluation, Findings, tuple[Check, ...]],
     seconds: float,
 ) -> Report:
     """Everything that is known of the version."""
-    evaluation, checks = judged
+    evaluation, findings, checks = judged
     decision = task.decision
     return Report(
         task=task.name,
@@ -472,12 +513,29 @@ def make_report(  # one place that knows every figure
         source=occasion.source,
         evaluation=evaluation,
         checks=checks,
+        findings=findings,
         leaderboard=candidate.leaderboard,
         expectation=against(candidate.expected, evaluation),
         columns=tuple(msgspec.to_builtins(column) for column in profile(data.source, data.frame, data.contract)),
         libraries=version.manifest.libraries,
         seconds=seconds,
     )
+
+
+def worklist_of(report: Report, part: TestPart) -> Worklist:
+    """What to do about the version, the first things first."""
+    findings = report.findings or Findings()
+    actions = actions_of(
+        findings,
+        checks=report.checks,
+        measures=report.evaluation.measures,
+        labels=report.labels,
+        inputs=tuple(column["name"] for column in report.columns if column["used"]),
+    )
+    wrong = 1 - part.right
+    if part.groups is None:
+        return rank(actions, wrong=clopper_pearson(round(float(wrong.sum())), len(wrong)), human=findings.people)
+    return rank(actions, wrong=float(wrong.mean()), human=findings.people)
 
 
 def against(expected: Expected | None, evaluation: Evaluation) -> Expectation | None:
@@ -502,7 +560,7 @@ def register_version(
     occasion: Occasion,
     files: dict[str, bytes],
     report: Report,
-    page: str,
+    beside: Mapping[str, bytes],
     history: pl.DataFrame,
 ) -> Deployment:
     """Keep the version's files, then note it in one transaction, and return what is deployed afterwards.
@@ -515,17 +573,17 @@ def register_version(
     for body in files.values():
         work.artifacts.put(body)
     work.artifacts.put(canonical(version.manifest))
-    beside = {
-        "report.json": work.artifacts.put(msgspec.json.encode(report)),
-        "report.html": work.artifacts.put(page.encode()),
-        "leaderboard.json": work.artifacts.put(msgspec.json.encode(candidate.leaderboard)),
-        "stages.json": work.artifacts.put(msgspec.json.encode(candidate.stages)),
+    kept = {
+        **beside,
+        "report.json": msgspec.json.encode(report),
+        "leaderboard.json": msgspec.json.encode(candidate.leaderboard),
+        "stages.json": msgspec.json.encode(candidate.stages),
+        "history.parquet": parquet(history),
     }
-    beside["history.parquet"] = work.artifacts.put(parquet(history))
     if candidate.record:
-        beside["plan.json"] = work.artifacts.put(candidate.record)
+        kept["plan.json"] = candidate.record
     if candidate.oof is not None:
-        beside["oof.parquet"] = work.artifacts.put(parquet(candidate.oof))
+        kept["oof.parquet"] = parquet(candidate.oof)
     fine = passed(report.checks)
     now = work.clock.now()
     record = VersionRecord(
@@ -536,7 +594,7 @@ def register_version(
         seed=occasion.seed,
         passed=fine,
         environment={"python": platform.python_version(), **version.manifest.libraries},
-        beside=beside,
+        beside={name: work.artifacts.put(body) for name, body in kept.items()},
         at=now,
     )
     with work.store.writing() as connection:
@@ -544,20 +602,24 @@ def register_version(
         rows = sum(report.rows.values())
         keep_snapshot(connection, number, digest=occasion.snapshot, source=occasion.source, rows=rows, at=now)
         register(connection, number, record, actor=occasion.actor)
-        deployed = current(connection, number)
-        live = is_live(connection, number, deployed)
-        if fine and not live:
-            to = msgspec.structs.replace(
-                under(task, deployed, revision), level=Level.SHADOW, champion=version.digest, epoch=deployed.epoch + 1
-            )
-            move = Move(kind="shadow", to=to, reasons=shadow_reasons(report))
-            return move_to(connection, number, move, actor=occasion.actor, at=now)
-        deployed, _ = hold_to(connection, number, task, revision, actor=occasion.actor, at=now)
-        known = version.digest in (deployed.champion, *deployed.challengers)
-        if live and fine and not known and reads_alike(champion_contract(work, deployed), version.contract):
-            found = challenge(deployed, version.digest, shadow_reasons(report))
-            deployed = move_to(connection, number, found, actor=occasion.actor, at=now)
-    return deployed
+        overrides = read_overrides(connection, number, version.digest)
+        kept_out = bool(still_blocking(report.checks, overrides))
+        if kept_out or is_live(connection, number, current(connection, number)):
+            hold_to(connection, number, task, revision, actor=occasion.actor, at=now)
+        if kept_out:
+            return current(connection, number)
+        return let_watch(
+            connection,
+            work,
+            number,
+            task,
+            revision,
+            version=version.digest,
+            contract=version.contract,
+            reasons=watch_reasons(report.checks, overrides),
+            actor=occasion.actor,
+            at=now,
+        )
 
 
 def known_task(connection: sa.Connection, work: Workspace, task: Task, occasion: Occasion, now: int) -> tuple[int, int]:
@@ -567,36 +629,6 @@ def known_task(connection: sa.Connection, work: Workspace, task: Task, occasion:
         return known.number, known.revision
     body = work.task_file(task.name).read_bytes()
     return save_task(connection, task.name, body, secret=secrets.token_bytes(32), actor=occasion.actor, at=now)
-
-
-def is_live(connection: sa.Connection, number: int, deployed: Deployment) -> bool:
-    """Whether evidence rests on the champion: it does more than watch, or cases are in the ledger."""
-    if not deployed.champion:
-        return False
-    return deployed.level.height > Level.SHADOW.height or next_number(connection, number) > 1
-
-
-def champion_contract(work: Workspace, deployed: Deployment) -> Contract:
-    """What the champion takes."""
-    manifest = msgspec.json.decode(work.artifacts.get(deployed.champion), type=Manifest)
-    return msgspec.json.decode(work.artifacts.get(manifest.files["contract.json"]), type=Contract)
-
-
-def reads_alike(contract: Contract, other: Contract) -> bool:
-    """Whether a version with the other contract can predict from values that were read by the first one.
-
-    Cases are read once, by the champion; its challengers take the same columns in the same order.
-    """
-
-    def kinds(found: Contract) -> list[tuple[str, str]]:
-        return [(column.name, "number" if column.kind == "integer" else column.kind) for column in found.used]
-
-    return kinds(contract) == kinds(other)
-
-
-def shadow_reasons(report: Report) -> tuple[str, ...]:
-    """Why a version may watch: what its checks said."""
-    return tuple(f"{check.code} {check.name}: {check.detail}" for check in report.checks)
 
 
 def parquet(frame: pl.DataFrame) -> bytes:

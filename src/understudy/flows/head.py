@@ -19,6 +19,7 @@ from understudy.core.task import Task
 from understudy.core.task_file import parse_task
 from understudy.data.conditions import Conditions, compile_conditions
 from understudy.data.reading import canonical_schema
+from understudy.flows.reasons import Explainer
 from understudy.flows.version import Manifest, Version, load_version
 from understudy.flows.workspace import Workspace
 from understudy.store.registry import current, list_versions
@@ -36,6 +37,7 @@ class Library:
     versions: dict[str, Version] = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    explainers: dict[str, Explainer] = field(default_factory=dict)
 
     def get(self, task: str, version: str) -> Version | None:
         """A version, loaded once; None where it cannot be loaded, with the reason in `broken`."""

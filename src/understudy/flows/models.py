@@ -6,21 +6,20 @@ from pathlib import Path
 
 import msgspec
 
-from understudy.core.errors import DataError
+from understudy.core.nouns import Override
 from understudy.evaluation.report import Report
+from understudy.flows.override import read_overrides
 from understudy.flows.workspace import Workspace, open_workspace
 from understudy.store.erasure import read_snapshots
 from understudy.store.registry import VersionRecord, current, find_version, list_versions
 from understudy.store.tasks import task_number
 
-SNAPSHOT, PURGED = b"<dt>Snapshot</dt><dd>", b"<dt>Snapshot</dt><dd><strong>snapshot purged</strong> "
-"""How the page names the snapshot, and how it does once that was erased."""
-
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A task's versions, the newest first, with its champion and level.
 
-    `purged` names the versions whose snapshot was erased since: they were trained on rows that are gone.
+    `purged` names the versions whose snapshot was erased since: they were trained on rows that are gone. `overrides`
+    are the failed checks that somebody has overridden.
     """
 
     task: str
@@ -28,6 +27,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     champion: str
     versions: tuple[VersionRecord, ...]
     purged: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
@@ -37,6 +37,7 @@ def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
         number = task_number(connection, task)
         deployed = current(connection, number)
         versions = tuple(list_versions(connection, number))
+        overrides = read_overrides(connection, number)
         purged = {snapshot.digest for snapshot in read_snapshots(connection, number) if snapshot.purged_at}
     return Listing(
         task=task,
@@ -44,6 +45,7 @@ def list_models(task: str, *, workspace: str | Path = ".") -> Listing:
         champion=deployed.champion,
         versions=versions,
         purged=tuple(record.version for record in versions if record.snapshot in purged),
+        overrides=overrides,
     )
 
 
@@ -65,14 +67,3 @@ def beside(work: Workspace, task: str, version: str, name: str) -> bytes:
 def read_report(task: str, *, version: str = "latest", workspace: str | Path = ".") -> Report:
     """A version's report as a value."""
     return msgspec.json.decode(beside(open_workspace(workspace), task, version, "report.json"), type=Report)
-
-
-def write_report(task: str, out: Path, *, version: str = "latest", workspace: str | Path = ".") -> Path:
-    """Write a version's report to an HTML file, and return its place."""
-    if not out.parent.is_dir():
-        raise DataError(f"There is no directory {out.parent} to write {out.name} to.")
-    page = beside(open_workspace(workspace), task, version, "report.html")
-    if snapshot_purged(task, version=version, workspace=workspace):
-        page = page.replace(SNAPSHOT, PURGED, 1)
-    out.write_bytes(page)
-    return out

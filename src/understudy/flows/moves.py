@@ -15,6 +15,7 @@ from understudy.core.errors import ConflictError, InputError, TaskFileError
 from understudy.core.nouns import Deployment, Level, Move
 from understudy.core.task import Task
 from understudy.core.task_file import parse_task
+from understudy.flows.override import require_fit
 from understudy.flows.version import Manifest, load_version
 from understudy.flows.workspace import Workspace
 from understudy.store.database import lock_task
@@ -99,7 +100,7 @@ def roll_back(work: Workspace, name: str, *, actor: str, version: str = "", why:
     Raises
     ------
     ConflictError
-        There is none.
+        There is none, or a failed check keeps it out since an override was withdrawn.
     NotFoundError
         There is no such version.
     ModelError, StoreError
@@ -109,6 +110,7 @@ def roll_back(work: Workspace, name: str, *, actor: str, version: str = "", why:
         number = read_task(connection, name).number
         history = read_deployments(connection, number)
         wanted = find_version(connection, number, version).version if version else previous_champion(history)
+        require_fit(work, connection, number, wanted)
     if wanted not in {deployed.champion for deployed in history}:
         raise ConflictError(f"The version {wanted[:12]} was never champion; a rollback goes back.")
     load_version(work, name, wanted)

@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from understudy.autonomy.verdict import LOOK_BACK, PEOPLE, majority, standing
 from understudy.core.errors import ConflictError, ErasedError, InputError, NotFoundError
-from understudy.core.nouns import Level, Review
+from understudy.core.nouns import Review
 from understudy.core.task import duration
 from understudy.flows.answers import Answer, answer_of, as_text, as_value, by_label, verdict_of
+from understudy.flows.facts import UNDO_WITHIN, facts_for, is_blind
 from understudy.flows.head import Head
+from understudy.flows.reasons import Fact
 from understudy.store.casebook import (
     AUDIT_PRIORITY,
     DECIDE_PRIORITY,
@@ -48,12 +50,7 @@ from understudy.store.schema import claims, inbox, queue, reviews
 CLAIM = 10 * 60_000_000
 """How long nobody else gets a case that a reviewer has opened, in microseconds."""
 
-UNDO_WITHIN = 15 * 60_000_000
-"""How long a reviewer can take an answer back, in microseconds; longer where the task releases answers later."""
-
 PRIORITIES = {"decide": DECIDE_PRIORITY, "audit": AUDIT_PRIORITY, LOOK_BACK: LOOK_BACK_PRIORITY}
-
-UNSEEN = (Level.HUMAN, Level.SHADOW)
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +60,7 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None
     probabilities: dict[str, float] | None
     model: str
+    facts: tuple[Fact, ...] = ()
 
 
 class ReviewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,20 +131,17 @@ def in_order(head: Head, inputs: dict[str, Any]) -> dict[str, Any]:
     return {name: inputs.get(name) for name in columns}
 
 
-def is_blind(case: CaseRecord) -> bool:
-    """Whether its reviewers see nothing of the model; below `assist`, nobody does."""
-    return case.blind or case.review_kind == "audit" or case.prediction is None or case.level in UNSEEN
-
-
 def suggestion_of(head: Head, case: CaseRecord) -> Suggestion:
     """What the champion thought of a case."""
     version = case.version or ""
     scores = np.frombuffer(case.scores or b"", dtype=np.float32).tolist()
+    decision = as_value(case.prediction or "", head.task.decision.kind)
     return Suggestion(
-        decision=as_value(case.prediction or "", head.task.decision.kind),
+        decision=decision,
         confidence=case.confidence,
         probabilities=by_label(head.library.labels_of(version), scores),
         model=version,
+        facts=facts_for(head, version, msgspec.json.decode(case.body or b"{}"), decision),
     )
 
 

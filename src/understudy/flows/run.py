@@ -36,6 +36,7 @@ from understudy.sources.quarantine import write_rejected
 from understudy.sources.tables import CsvOptions, Table, read_table
 
 DEFAULT_BUDGET = Budget(seconds=60.0)
+MOST_DIAGNOSED = 60.0
 ISOLATED_FROM = 20.0
 """A budget of fewer seconds has none to spare for processes of their own."""
 
@@ -59,6 +60,7 @@ def run(
     max_size: int | None = None,
     fresh: bool = False,
     replay: str | Path | None = None,
+    diagnose: float | None = None,
     csv: CsvOptions = CsvOptions(),  # noqa: B008  frozen
     tell: Tell = ignore,
     tell_trial: Callable[[Trial], None] = ignore,
@@ -101,6 +103,10 @@ def run(
     replay : str or Path, optional
         A version of the task, or the file `plan.json` that is kept beside it: the run that made it is done once more as
         it went, whatever its budget was, and makes the same version.
+    diagnose : float, optional
+        For how many seconds the model may be fitted again afterwards, to find out what holds it back: too few rows, too
+        simple or too large a model, columns that it could do without. By default half the budget and at most 60; none
+        where the budget is in trials.
     csv : CsvOptions
         How a CSV file is written, where that cannot be detected.
     tell, tell_trial : callable
@@ -163,6 +169,7 @@ def run(
             seed=wanted.seed,
             actor=getpass.getuser(),
             tell=tell,
+            diagnosed=diagnosed_for(wanted.seconds) if diagnose is None else diagnose,
         )
         parts = data.split(wanted.seed)
         tell(split_step(parts))
@@ -195,6 +202,11 @@ def run(
         tell(Step(title="compiled" if candidate.served == "onnx" else "served natively", detail=candidate.reason))
         result = go_live(work, task, data, parts, candidate, occasion)
     return msgspec.structs.replace(result, reused=reused(trained.found))
+
+
+def diagnosed_for(budget: float | None) -> float:
+    """How many seconds a diagnosis takes after a search of so many."""
+    return 0.0 if budget is None else min(MOST_DIAGNOSED, budget / 2)
 
 
 def is_isolated(budget: Budget) -> bool:

@@ -8,6 +8,7 @@ from understudy.core.nouns import Deployment, Event, Level, Move
 from understudy.flows.drift import suspected
 from understudy.flows.learn import read_proposal
 from understudy.flows.moves import read_body
+from understudy.flows.override import read_overrides
 from understudy.flows.people import told
 from understudy.flows.sentence import read_sentence
 from understudy.flows.standing import read_far_off, read_noticing
@@ -64,6 +65,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     noticing : tuple of str
         How soon a doubling of the promised risk would be noticed; empty where nothing is automated, or every outcome
         becomes known by itself.
+    overridden : tuple of str
+        Failed checks of what is deployed that somebody has overridden: who, when and why, a sentence each.
     sentence : tuple of str
         What its owner reads: how much it decides, what is promised, and how it is stopped.
     """
@@ -88,6 +91,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     noticing: tuple[str, ...] = ()
     trial: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
     sentence: tuple[str, ...] = ()
 
 
@@ -110,6 +114,7 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         noticing = read_noticing(connection, read_body(record), record.number, deployed, now)
         suspicions = suspected(connection, record.number, deployed.champion)
         people = told(connection, record.number)
+        overrides = read_overrides(connection, record.number)
         sentence = read_sentence(connection, read_body(record), record.number, now)
     return as_status(
         record,
@@ -121,6 +126,11 @@ def task_status(work: Workspace, name: str) -> TaskStatus:
         people=people,
         noticing=noticing,
         trial=trial,
+        overridden=tuple(
+            f"Version {made.version[:12]}: {made.words}"
+            for made in overrides
+            if made.version in (deployed.champion, *deployed.challengers)
+        ),
         sentence=sentence,
     )
 
@@ -143,6 +153,7 @@ def as_status(
     people: tuple[str, ...],
     noticing: tuple[str, ...],
     trial: tuple[str, ...],
+    overridden: tuple[str, ...],
     sentence: tuple[str, ...],
 ) -> TaskStatus:
     """The status of a task from what the store says."""
@@ -168,6 +179,7 @@ def as_status(
         far_off=far_off,
         suspicions=suspicions,
         people=people,
+        overridden=overridden,
         sentence=sentence,
     )
 

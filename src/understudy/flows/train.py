@@ -34,7 +34,7 @@ from understudy.models.calibration_choice import choose_head
 from understudy.models.compile import compile_model, difference
 from understudy.models.saved import save_blend
 from understudy.models.schemes import Chosen
-from understudy.models.search import Found, Race, search
+from understudy.models.search import Fold, Found, Race, search
 from understudy.models.selection import blended
 from understudy.models.session import open_session, run_session
 from understudy.monitoring.strangeness import Strangeness, fit_strangeness
@@ -53,6 +53,8 @@ class Trained:
         The search: every trial, the best one, and its out-of-fold predictions.
     positions : ndarray of int64
         The rows of the dataset that the out-of-fold predictions belong to.
+    folds : ndarray of int64
+        The fold that predicted each of them; -1 where none did.
     settled : Settled
         The members that serve, with the weights of their trials.
     encoding, head : Encoding, Head
@@ -67,6 +69,7 @@ class Trained:
 
     found: Found
     positions: np.ndarray
+    folds: np.ndarray
     settled: Settled
     encoding: Encoding
     head: Head
@@ -105,6 +108,7 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
     return Trained(
         found=found,
         positions=parts.train,
+        folds=fold_of_each(made, len(parts.train)),
         settled=settled,
         encoding=encoding,
         head=head,
@@ -112,6 +116,14 @@ def find_model(data: Dataset, task: Task, parts: Split, race: Race) -> Trained:
         chosen=chosen,
         expected=expect(data, task, parts, found, settled.weights, head, seed=race.effort.seed),
     )
+
+
+def fold_of_each(made: tuple[Fold, ...], n: int) -> np.ndarray:
+    """The number of the fold that predicts each of n training rows; -1 where none does."""
+    found = np.full(n, -1, dtype=np.int64)
+    for number, fold in enumerate(made):
+        found[fold.positions] = number
+    return found
 
 
 def blended_oof(found: Found, settled: Settled) -> np.ndarray:
@@ -208,5 +220,5 @@ def oof_table(trained: Trained, data: Dataset) -> pl.DataFrame:
     """The out-of-fold predictions, row by row of the clean data."""
     oof, labels = blended_oof(trained.found, trained.settled), data.answers.labels
     names = [f"probability_{label}" for label in labels] or ["prediction"]
-    columns = {"row": trained.positions, "truth": data.answers.y[trained.positions]}
+    columns = {"row": trained.positions, "truth": data.answers.y[trained.positions], "fold": trained.folds}
     return pl.DataFrame(columns | {name: oof[:, index] for index, name in enumerate(names)})

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from understudy.core.nouns import Event, Level
+from understudy.core.task import CheckCode
 from understudy.flows.outcomes import Outcome, Settled
 from understudy.flows.review import ReviewTask
 from understudy.flows.status import TaskStatus
@@ -18,6 +19,7 @@ CaseId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1
 Text = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")]
 Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 MOST_CASES = 1000
+MOST_EXPLAINED = 20
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,11 +34,18 @@ class CaseBody(Message, frozen=True, kw_only=True):
 
 
 class DecisionRequest(Message, frozen=True, kw_only=True):
-    """One case, or `cases` for several."""
+    """One case, or `cases` for several; with `explain`, at most 20, each with the facts that moved the model."""
 
     inputs: dict[str, Any] | None = None
     id: CaseId | None = None
     cases: Annotated[tuple[CaseBody, ...], Meta(min_length=1, max_length=MOST_CASES)] | None = None
+    explain: bool = False
+
+
+class CaseQuery(Message, frozen=True, kw_only=True):
+    """With `explain=true`, the facts that moved the model, where it decided."""
+
+    explain: Literal["true", "false"] = "false"
 
 
 class FailedCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +141,15 @@ class RollbackRequest(Message, frozen=True, kw_only=True):
 
     version: Annotated[str, Meta(pattern="^[0-9a-f]{4,64}$")] | None = None
     why: Text = ""
+
+
+class OverrideRequest(Message, frozen=True, kw_only=True):
+    """The failed check of a version that is overridden, and why; with `withdraw`, the override ends."""
+
+    version: Annotated[str, Meta(pattern="^(latest|champion|[0-9a-f]{4,64})$")]
+    check: CheckCode
+    reason: Text = ""
+    withdraw: bool = False
 
 
 class EventsQuery(Message, frozen=True, kw_only=True):

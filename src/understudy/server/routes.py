@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import msgspec
 
 from understudy.core.errors import BusyError, UnderstudyError
 from understudy.core.ids import new_id
 from understudy.core.nouns import Deployment, Role
 from understudy.flows.answers import Answer, answer_of
 from understudy.flows.decide import Asked, Result
+from understudy.flows.facts import awaits_blind_look, with_facts
 from understudy.flows.learn import approve, waits_for
 from understudy.flows.lookback import LookbackReport, read_lookback
 from understudy.flows.moves import roll_back, set_level, set_paused
 from understudy.flows.outcomes import give_outcomes
+from understudy.flows.override import Overriding, override_check, withdraw_override
 from understudy.flows.rereview import Rereview, review_again
 from understudy.flows.review import (
     Reviewed,
@@ -26,8 +31,10 @@ from understudy.flows.review import (
 from understudy.flows.status import TaskStatus, history, task_status
 from understudy.server import pages
 from understudy.server.messages import (
+    MOST_EXPLAINED,
     CaseBody,
     CaseDecision,
+    CaseQuery,
     DecisionRequest,
     Decisions,
     Events,
@@ -40,6 +47,7 @@ from understudy.server.messages import (
     OutcomeBody,
     OutcomesReply,
     OutcomesRequest,
+    OverrideRequest,
     PauseRequest,
     RereviewRequest,
     ReviewRequest,
@@ -71,6 +79,8 @@ async def decide(call: Call) -> Any:
     bodies = request.cases or (CaseBody(inputs=request.inputs or {}, id=request.id),)
     if not single and request.id is not None:
         raise WebError(422, "With `cases`, each case has its own `id`.")
+    if request.explain and len(bodies) > MOST_EXPLAINED:
+        raise WebError(422, f"With `explain`, at most {MOST_EXPLAINED} cases may be asked at once.")
     now = call.service.work.clock.now()
     asked = [Asked(body.id or new_id(now), body.id is not None, body.inputs) for body in bodies]
     batcher = call.service.batchers.get(call.task) or call.service.batcher(call.task)
@@ -78,6 +88,8 @@ async def decide(call: Call) -> Any:
     for result in results:
         if isinstance(result, Answer):
             ANSWERED.decided(call.task, result.decided_by or "nobody")
+    if request.explain:  # apart from the deciding thread: others are not kept waiting for it
+        results = await asyncio.to_thread(with_facts, batcher.head, results, [case.inputs for case in asked])
     if single:
         if isinstance(results[0], UnderstudyError):
             raise results[0]
@@ -95,11 +107,22 @@ def one_of_several(case: Asked, result: Result) -> Answer | FailedCase:
 
 
 def get_case(call: Call) -> Answer:
-    """A case as its caller sees it."""
-    head = call.service.head(call.task)
+    """A case as its caller sees it.
+
+    Its facts go to the program that may act on the decision. A person gets none as long as anybody is to judge the
+    case blindly: it might be the same person.
+    """
+    head, now = call.service.head(call.task), call.service.work.clock.now()
     with call.service.work.store.reading() as connection:
         case = require_case(connection, head, call.params["id"])
-    return answer_of(head, case, call.service.work.clock.now())
+        hidden = call.access.role is not SERVICE and awaits_blind_look(connection, head, case, now)
+    answer = answer_of(head, case, now)
+    if call.query.explain == "false":
+        return answer
+    if hidden:
+        return msgspec.structs.replace(answer, facts=())
+    explained: list[Answer] = with_facts(head, [answer], [msgspec.json.decode(case.body or b"{}")])
+    return explained[0]
 
 
 def post_case_decision(call: Call) -> Answer:
@@ -184,6 +207,15 @@ def post_rollback(call: Call) -> Deployment:
     return roll_back(call.service.work, call.task, actor=call.access.name, version=body.version or "", why=body.why)
 
 
+def post_override(call: Call) -> Overriding:
+    """Override a failed check of a version, or take an override back."""
+    body: OverrideRequest = call.body
+    work, who = call.service.work, call.access.name
+    if body.withdraw:
+        return withdraw_override(work, call.task, body.version, body.check, actor=who, reason=body.reason)
+    return override_check(work, call.task, body.version, body.check, actor=who, reason=body.reason)
+
+
 def get_lookback(call: Call) -> LookbackReport:
     """What was decided since the change, and what it cost; its cases a page at a time."""
     query: LookbackQuery = call.query
@@ -242,7 +274,15 @@ ROUTES: tuple[Route, ...] = (
         several=Decisions,
         waits=True,
     ),
-    Route("GET", f"{V1}/cases/{{id}}", frozenset({SERVICE, OPERATOR, OWNER, AUDITOR}), get_case, Answer, "A case"),
+    Route(
+        "GET",
+        f"{V1}/cases/{{id}}",
+        frozenset({SERVICE, OPERATOR, OWNER, AUDITOR}),
+        get_case,
+        Answer,
+        "A case",
+        query=CaseQuery,
+    ),
     Route("POST", f"{V1}/cases/{{id}}/decision", DECIDING, post_case_decision, Answer, "Decide outside", CaseDecision),
     Route("POST", f"{V1}/outcomes", DECIDING, post_outcomes, OutcomesReply, "Report outcomes", OutcomesRequest),
     Route("GET", f"{V1}/reviews/next", REVIEWING, get_next_review, NextReview, "The next case to review"),
@@ -254,6 +294,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{V1}/level", STEERING, post_level, Deployment, "Change the level", LevelRequest),
     Route("POST", f"{V1}/pause", STEERING | REVIEWING, post_pause, Deployment, "Stop or resume", PauseRequest),
     Route("POST", f"{V1}/rollback", STEERING, post_rollback, Deployment, "Back to a champion", RollbackRequest),
+    Route(
+        "POST",
+        f"{V1}/overrides",
+        frozenset({OWNER}),
+        post_override,
+        Overriding,
+        "Override a failed check, or take that back",
+        OverrideRequest,
+    ),
     Route("GET", f"{V1}/lookback", READING, get_lookback, LookbackReport, "Since the change", query=LookbackQuery),
     Route(
         "POST",

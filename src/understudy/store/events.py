@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 import sqlalchemy as sa
@@ -49,9 +49,13 @@ def line_bytes(*, seq: int, at: int, actor: str, kind: str, body: bytes) -> byte
     return canonical({"seq": seq, "at": at, "actor": actor, "kind": kind, "body": msgspec.Raw(body)})
 
 
-def read_events(connection: sa.Connection, task: int, *, after: int = 0, most: int | None = None) -> list[Event]:
-    """A task's log after a line, the oldest line first."""
+def read_events(
+    connection: sa.Connection, task: int, *, after: int = 0, most: int | None = None, kinds: Collection[str] = ()
+) -> list[Event]:
+    """A task's log after a line, the oldest line first; where kinds are named, only lines of these."""
     query = sa.select(events).where(events.c.task == task, events.c.seq > after)
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
     rows = connection.execute(query.order_by(events.c.seq).limit(most))
     return [
         Event(

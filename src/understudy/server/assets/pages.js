@@ -82,6 +82,14 @@ function review() {
     const told = found.suggestion;
     at("suggestion").hidden = !told;
     if (told) at("suggestion").textContent = `It suggests ${told.decision}, with confidence ${(100 * told.confidence).toFixed(0)} %.`;
+    at("facts").replaceChildren(
+      ...(told ? told.facts : []).map((fact) => {
+        const line = document.createElement("li");
+        line.textContent = fact.words;
+        return line;
+      }),
+    );
+    at("facts").hidden = !told || !told.facts.length;
     at("answers").replaceChildren(...found.answers.map((answer, index) => answerButton(answer, index, told)));
     at("number").hidden = found.answers.length > 0;
     at("number").reset();

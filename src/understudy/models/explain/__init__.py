@@ -1,0 +1,1 @@
+"""Why a model answers a case as it does."""
