@@ -9,8 +9,8 @@ import pytest
 
 from understudy.core.evidence import Evidence
 from understudy.evaluation.effects import column_effect
-from understudy.evaluation.explanations import Explanations, NamedEffect, explanation_actions
-from understudy.evaluation.importance import importances
+from understudy.evaluation.explanations import Explanations, NamedEffect, drop_action, explanation_actions
+from understudy.evaluation.importance import Importance, importances
 from understudy.reports.chapter import Chapter, Figure, Table, Text
 from understudy.reports.chapters.explanations import explanations_chapter
 
@@ -97,14 +97,31 @@ def test_columns_that_stand_for_each_other_are_named_with_what_they_are_worth_to
     assert {row[3] for row in every.rows} == {"shown", "not shown"}
 
 
-def test_a_column_that_is_not_shown_to_matter_may_be_left_out_and_wins_nothing(found: Explanations) -> None:
-    actions = explanation_actions(found)
-    assert {action.subject for action in actions} == {"shoe", "closed", "day"}
-    for action in actions:
-        assert action.kind == "drop feature"
-        assert action.chapter == "explanations"
-        assert action.gain is not None
-        assert action.gain.lower <= action.gain.estimate == 0 <= action.gain.upper
+def test_columns_that_are_not_shown_to_matter_share_one_row_without_a_gain(found: Explanations) -> None:
+    (action,) = explanation_actions(found)
+    assert (action.kind, action.subject, action.gain) == ("drop feature", "columns not shown to matter", None)
+    assert set(found.idle) == {"shoe", "closed", "day"}
+    assert all(name in action.what for name in found.idle)
+    assert "any one of these 3 columns" in action.why
+
+
+def test_what_a_refit_has_told_is_not_said_again(found: Explanations) -> None:
+    (action,) = explanation_actions(found, refitted={"shoe", "day", "amount"})
+    assert action.what == "Try it without closed"
+    assert action.why.startswith("With its values dealt out at random at most ")
+    assert explanation_actions(found, refitted={"shoe", "day", "closed"}) == ()
+
+
+def test_of_many_columns_the_five_that_matter_least_are_named() -> None:
+    named = [f"c{place}" for place in range(8)]
+    action = drop_action([idle_column(name) for name in named])
+    assert action.what == "Try it without c0, c1, c2, c3, c4 and 3 more"
+    assert drop_action([idle_column(name) for name in named[:6]]).what == "Try it without c0, c1, c2, c3, c4 and c5"
+
+
+def idle_column(name: str) -> Importance:
+    nothing = Evidence(estimate=0.0, lower=-0.01, upper=0.01, confidence=0.95, n=100, method="invented")
+    return Importance(columns=(name,), metric=nothing, wrong=nothing)
 
 
 def test_a_column_that_carries_all_is_asked_about(found: Explanations, leaking: Explanations) -> None:

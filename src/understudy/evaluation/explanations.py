@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import msgspec
 
 from understudy.core.evidence import Evidence
@@ -17,7 +19,9 @@ BESIDE = 0.05
 """What each other column adds beside a suspicious one, at most, as a share of what that adds."""
 
 FEWEST_COLUMNS = 3
-MOST_NAMED = 12
+MOST_NAMED = 5
+IDLE = "columns not shown to matter"
+"""The row of the worklist that they share; its name stays the same from version to version."""
 
 
 class NamedEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,59 +84,75 @@ class Explanations(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def explanation_actions(found: Explanations) -> tuple[Action, ...]:
+def explanation_actions(found: Explanations, *, refitted: Collection[str] = ()) -> tuple[Action, ...]:
     """What the importances suggest: look at a column that carries all, leave out those that carry nothing.
 
-    Leaving out columns wins nothing but simplicity as far as can be told without a refit, so that the gain is 0.
+    Columns that carry nothing share one row, without a gain: what leaving them out wins only a refit tells.
+
+    Parameters
+    ----------
+    found : Explanations
+    refitted : collection of str
+        Columns without which it was fitted again: that says more of them than what is said here.
     """
-    actions = []
     dominant = found.dominant
-    if dominant is not None:
-        name, whole = dominant.columns[0], found.importances.whole
-        share = dominant.metric.estimate / whole.estimate
-        actions.append(
-            Action(
-                kind="fix leak",
-                subject=name,
-                what=f"Make sure that {name} is known when the decision is made, and does not follow from the answer",
-                why=(
-                    f"Without it {min(share, 1.0):.0%} of all that the model knows is lost, and beside it no other "
-                    "column adds a twentieth of that. A column that is filled in afterwards looks like this; so does "
-                    "an honest one that decides alone."
-                ),
-                effort="hours",
-                chapter="explanations",
-            )
-        )
-    rest = [one for one in found.importances.columns if one.columns[0] in found.idle]
-    actions += [drop_action(one, found) for one in rest[:MOST_NAMED] if len(found.importances.columns) > len(rest)]
+    actions = [] if dominant is None else [ask_about(dominant, found)]
+    idle = set(found.idle)
+    rest = [one for one in reversed(found.importances.columns) if one.columns[0] in idle]
+    asked = [one for one in rest if one.columns[0] not in refitted]
+    if asked and len(rest) < len(found.importances.columns):
+        actions.append(drop_action(asked))
     return tuple(actions)
 
 
-def drop_action(one: Importance, found: Explanations) -> Action:
-    """The action for a column that is not shown to matter."""
-    name = one.columns[0]
-    twin = next((group for group in found.importances.together if name in group.columns), None)
-    others = [] if twin is None else [other for other in twin.columns if other != name]
-    beside = f" It goes together with {', '.join(f'{other}' for other in others)}." if others else ""
+def ask_about(dominant: Importance, found: Explanations) -> Action:
+    """The action for a column that carries all."""
+    name = dominant.columns[0]
+    share = dominant.metric.estimate / found.importances.whole.estimate
+    return Action(
+        kind="fix leak",
+        subject=name,
+        what=f"Make sure that {name} is known when the decision is made, and does not follow from the answer",
+        why=(
+            f"Without it {min(share, 1.0):.0%} of all that the model knows is lost, and beside it no other "
+            "column adds a twentieth of that. A column that is filled in afterwards looks like this; so does "
+            "an honest one that decides alone."
+        ),
+        effort="minutes",
+        chapter="explanations",
+    )
+
+
+def drop_action(idle: Sequence[Importance]) -> Action:
+    """The action for the columns that are not shown to matter, the least important first."""
+    names = [one.columns[0] for one in idle]
+    most = 100 * max(one.wrong.upper for one in idle)
+    if len(names) == 1:
+        dealt = f"With its values dealt out at random at most {most:.2f} more of 100 decisions are wrong"
+        ends = "it is not shown to matter. Without it"
+    else:
+        dealt = (
+            f"With the values of any one of these {len(names)} columns dealt out at random at most {most:.2f} more of "
+            "100 decisions are wrong"
+        )
+        ends = "none is shown to matter, though one may stand in for another. Without them"
     return Action(
         kind="drop feature",
-        subject=name,
-        what=f"Try it without {name}",
-        why=(
-            f"With its values dealt out at random, {100 * one.wrong.estimate:.2f} more of 100 decisions are wrong "
-            f"({100 * one.wrong.lower:.2f} to {100 * one.wrong.upper:.2f}): it is not shown to matter.{beside} Without "
-            "it the model is simpler, cheaper and asks people for less; only a refit tells for sure."
-        ),
-        gain=Evidence(
-            estimate=0.0,
-            lower=min(0.0, -one.wrong.upper),
-            upper=max(0.0, -one.wrong.lower),
-            confidence=one.wrong.confidence,
-            n=one.wrong.n,
-            method=one.wrong.method,
-        ),
+        subject=IDLE,
+        what=f"Try it without {listed(names)}",
+        why=f"{dealt}: {ends} the model is simpler, cheaper and asks people for less; only a refit tells for sure.",
         share=1.0,
         effort="minutes",
         chapter="explanations",
     )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d", "e", "f", "g"])
+    ('a, b and c', 'a, b, c, d, e and 2 more')
+    """
+    if len(names) > MOST_NAMED + 1:
+        return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])

@@ -20,6 +20,7 @@ from understudy.evaluation.part import TestPart
 from understudy.evaluation.robustness_found import robustness_actions
 from understudy.evaluation.slice_actions import slice_actions
 from understudy.evaluation.stages import stage_actions
+from understudy.evaluation.validation_curve import enough
 
 
 def checks_of(findings: Findings, part: TestPart) -> tuple[Check, ...]:
@@ -75,7 +76,15 @@ def actions_of(
     if findings.stages is not None:
         found += stage_actions(findings.stages)
     if findings.explanations is not None:
-        found += explanation_actions(findings.explanations)
+        found += explanation_actions(findings.explanations, refitted=refitted_without(findings))
     if findings.robustness is not None:
         found += robustness_actions(findings.robustness)
     return tuple(found)
+
+
+def refitted_without(findings: Findings) -> frozenset[str]:
+    """The columns without which the version was fitted again, on rows enough to go by."""
+    tried = None if findings.diagnosis is None else findings.diagnosis.ablation
+    if tried is None or not enough(tried.rows, tried.now):
+        return frozenset()
+    return frozenset(column for one in tried.drops for column in one.columns)

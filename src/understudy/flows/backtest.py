@@ -285,6 +285,7 @@ def train(
         seed=plan.seed,
         actor=REHEARSAL,
         tell=tell,
+        full=False,
     )
     return go_live(work, task, data, parts, as_candidate(trained, data, parts), occasion)
 

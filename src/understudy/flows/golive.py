@@ -46,6 +46,7 @@ from understudy.flows.release import release_facts
 from understudy.flows.version import INTERVAL_CONFIDENCE, Manifest, Scorer, Served, Version
 from understudy.flows.workspace import Workspace
 from understudy.models.calibrate import Head, intervals
+from understudy.models.steady import STEADY
 from understudy.monitoring.strangeness import Strangeness
 from understudy.reports.chapters.every import chapters_of
 from understudy.reports.html import render
@@ -200,6 +201,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         What was taken over from an earlier run that was stopped; empty where nothing was.
     leaderboard : tuple of dict
         Every trial of the search, with its weight in the answer.
+    worklist : Worklist, optional
+        What to do about the version, the first things first.
     """
 
     task: str
@@ -220,6 +223,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     training_seconds: float = 0.0
     reused: str = ""
     leaderboard: tuple[dict[str, Any], ...] = ()
+    worklist: Worklist | None = None
 
 
 def libraries() -> dict[str, str]:
@@ -227,6 +231,7 @@ def libraries() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
 
 
+@STEADY  # sums over some thousands of rows are shared out for longer than they take, and would differ by machine
 def go_live(
     work: Workspace, task: Task, data: Dataset, parts: Split, candidate: Candidate, occasion: Occasion
 ) -> RunResult:
@@ -326,6 +331,7 @@ def go_live(
         expectation=report.expectation,
         training_seconds=round(trained_after, 2),
         leaderboard=candidate.leaderboard,
+        worklist=worklist,
     )
 
 

@@ -174,7 +174,7 @@ def rehearse(stage: Stage, delay: str, tell: Progress) -> None:
 def train_again(stage: Stage) -> None:
     """A new version, as it would be trained live; where that fails, none is tried again."""
     try:
-        retrain(stage.library, stage.name, actor=REHEARSAL, budget=stage.budget, seed=stage.seed)
+        retrain(stage.library, stage.name, actor=REHEARSAL, budget=stage.budget, seed=stage.seed, full=False)
     except UnderstudyError as error:
         stage.tired = f"A new version was due on {stage.today()}, but could not be trained: {error.message}"
 

@@ -59,6 +59,7 @@ def retrain(
     actor: str,
     budget: Budget = DEFAULT_BUDGET,
     seed: int = 0,
+    full: bool = True,
     tell: Tell = ignore,
     tell_trial: object = ignore,
     show: Callable[[Standing], None] | None = None,
@@ -76,6 +77,8 @@ def retrain(
         Who asked for it.
     budget : Budget
     seed : int
+    full : bool
+        Whether its report looks at everything, or only at what its checks rest on.
     tell, tell_trial : callable
         Are told of every step, and of every trial of the search.
     show : callable, optional
@@ -119,6 +122,7 @@ def retrain(
         actor=actor,
         tell=tell,
         applies=False,
+        full=full,
     )
     parts = data.split(seed)
     with work.engine.crew(isolated=is_isolated(budget)) as crew:

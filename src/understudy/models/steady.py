@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from contextlib import ExitStack
+from contextlib import ContextDecorator, ExitStack
 
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 
-class Steady:
+class Steady(ContextDecorator):
     """While anyone is inside, linear algebra runs on one thread, and a fit that has not converged does not warn.
 
     More threads add the same numbers in another order, so that the result would depend on the machine; and where

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
 
 import altair as alt
 import msgspec
 import vl_convert
+from altair.utils.schemapi import debug_mode
 
 from understudy.evaluation.report import Report
 
@@ -18,29 +20,55 @@ FAINT = "var(--line)"
 WIDTH, HEIGHT = 420, 250
 
 
+class Rows:
+    """Rows that go into a specification as they stand: Altair would copy them at every step of a chart's making."""
+
+    _schema: ClassVar[dict[str, Any]] = {"type": "array"}
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._rows = list(rows)
+
+    def to_dict(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        """The rows; Altair asks for them by this name."""
+        return self._rows
+
+
 def values(rows: Sequence[dict[str, Any]]) -> alt.Data:
     """Rows as the data of a chart."""
-    return alt.Data(values=list(rows))
+    with unchecked():
+        return alt.Data(values=Rows(rows))
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Within it charts are not compared with the schema at each step, which takes most of the time of making them."""
+    return debug_mode(False)
+
+
+LOOK: dict[str, Any] = {
+    "background": "transparent",
+    "font": "inherit",
+    "view": {"strokeWidth": 0},
+    "axis": {
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "domainColor": FAINT,
+        "tickColor": FAINT,
+        "gridColor": FAINT,
+        "gridOpacity": 0.6,
+        "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+    },
+    "text": {"color": "currentColor"},
+    "legend": {"labelColor": "currentColor", "titleColor": "currentColor"},
+}
 
 
 def drawn(chart: Any, text: str) -> str:
     """A chart as an SVG element with a text for those who do not see it."""
-    styled = chart.configure(background="transparent", font="inherit").configure_view(strokeWidth=0)
-    styled = styled.configure_axis(
-        labelColor="currentColor",
-        titleColor="currentColor",
-        domainColor=FAINT,
-        tickColor=FAINT,
-        gridColor=FAINT,
-        gridOpacity=0.6,
-        titleFontWeight="normal",
-        labelFontSize=11,
-        titleFontSize=12,
-    )
-    styled = styled.configure_text(color="currentColor").configure_legend(
-        labelColor="currentColor", titleColor="currentColor"
-    )
-    svg = vl_convert.vegalite_to_svg(styled.to_dict())
+    spec = chart.to_dict(validate=False)
+    spec["config"] = LOOK | {"view": {**spec.get("config", {}).get("view", {}), **LOOK["view"]}}
+    svg = vl_convert.vegalite_to_svg(spec)
     head, _, body = svg.partition(">")
     label = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return f'{head} role="img" aria-label="{label}">{body}'

@@ -1,7 +1,8 @@
 """The tables. Times are microseconds since 1970 UTC; JSON that is hashed is stored as the bytes that were hashed.
 
 Rows are only ever added, except in `tasks`, `heads`, `leases`, `tokens`, `sessions` and `numbers`, which change, in
-`inputs` and `snapshots`, whose content can be erased, and in `queue`, `claims` and `inbox`, which are work in progress.
+`inputs` and `snapshots`, whose content can be erased, and in `queue`, `claims`, `inbox` and the tables of webhooks,
+which are work in progress.
 """
 
 from __future__ import annotations
@@ -295,4 +296,39 @@ states = sa.Table(
     sa.Column("n", Whole, primary_key=True, autoincrement=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("at", Whole, nullable=False),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("since", Whole, nullable=False),
+    sa.Column("sent", Whole, nullable=False),
+    sa.Column("sent_at", Whole),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("error_at", Whole),
+    sa.Column("disabled_at", Whole),
+)
+
+webhook_marks = sa.Table(
+    "webhook_marks",
+    metadata,
+    sa.Column("webhook", sa.String(64), sa.ForeignKey("webhooks.name"), primary_key=True),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), primary_key=True),
+    sa.Column("source", sa.String(16), primary_key=True),
+    sa.Column("seq", Whole, nullable=False),
+)
+
+webhook_letters = sa.Table(
+    "webhook_letters",
+    metadata,
+    sa.Column("webhook", sa.String(64), sa.ForeignKey("webhooks.name"), primary_key=True),
+    sa.Column("task", Whole, sa.ForeignKey("tasks.task"), primary_key=True),
+    sa.Column("source", sa.String(16), primary_key=True),
+    sa.Column("seq", Whole, primary_key=True, autoincrement=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_at", Whole, nullable=False),
+    sa.Column("next_at", Whole, nullable=False),
+    sa.Column("dead_at", Whole),
+    sa.Column("error", sa.Text, nullable=False),
 )

@@ -16,6 +16,7 @@ from understudy.reports.chapters.measures import measures_chapter
 from understudy.reports.chapters.robustness import robustness_chapter
 from understudy.reports.chapters.slices import slices_chapter
 from understudy.reports.chapters.stages import stages_chapter
+from understudy.reports.charts import unchecked
 
 TITLES = {
     "slices": "Where it is wrong",
@@ -32,7 +33,8 @@ TITLES = {
 
 def chapters_of(report: Report) -> tuple[Chapter, ...]:
     """Every chapter that there is anything to say in, and for those that could not be written the reason."""
-    written = tuple(written_chapters(report))
+    with unchecked():
+        written = tuple(written_chapters(report))
     there = {chapter.anchor for chapter in written}
     left = {} if report.findings is None else report.findings.left_out
     missing = (
