@@ -33,6 +33,7 @@ bench: ## Measure on the tables in DATA (make bench DATA=folder)
 	.venv/bin/python -m bench.evidence --page docs/evidence.md --jobs 2
 	.venv/bin/python -m bench.backtests $(DATA) --seeds 20 --jobs 2 --page docs/backtests.md
 	.venv/bin/python -m bench.slices
+	.venv/bin/python -m bench.report
 	.venv/bin/python -m bench.automl setup
 	.venv/bin/python -m bench.automl run $(DATA) --seconds 60 --seeds 1
 	.venv/bin/python -m bench.automl table --page docs/modelling.md

@@ -246,3 +246,13 @@ def test_bad_losses_are_refused():
 def test_it_survives_being_stored():
     found = error_curve(DRAWN, judged(lambda n: 0.1 + n**-0.5, np.random.default_rng(0)), now=800)
     assert msgspec.json.decode(msgspec.json.encode(found), type=LearningCurve) == found
+
+
+def test_one_fit_is_a_point_and_no_curve() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 2, 300)
+    positive = np.clip(0.3 + 0.4 * y + rng.normal(0, 0.2, 300), 0, 1)
+    found = metric_curve("roc_auc", [200], y, [np.column_stack([1 - positive, positive])], now=400)
+    assert [point.rows for point in found.points] == [200]
+    assert found.doubling is None
+    assert "1 fits at 1 sizes are too few" in found.reason

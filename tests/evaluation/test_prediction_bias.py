@@ -6,13 +6,14 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from understudy.evaluation.bias_tests import Cases, sums_of
 from understudy.evaluation.measure_actions import bias_actions
-from understudy.evaluation.prediction_bias import BiasPlan, PredictionBias, prediction_bias
+from understudy.evaluation.prediction_bias import BiasPlan, Bucket, PredictionBias, prediction_bias
 
 
 def inputs(seed: int, n: int) -> pl.DataFrame:
@@ -190,6 +191,29 @@ def test_moving_the_predictions_of_a_bucket_avoids_mistakes_on_other_rows_too() 
     assert one.gain.lower > 0
 
 
+def test_a_bias_that_no_decision_hangs_on_is_a_finding_but_nothing_to_do() -> None:
+    frame, rng = inputs(3, 6000), np.random.default_rng(3)
+    p = np.full(6000, 0.05)
+    found = prediction_bias(frame, p, rng.random(6000) < lift(p, frame["vip"].to_numpy(), 4.0), scale="share")
+    assert found.found[0].words == "vip is true"
+    assert found.found[0].gain.estimate == 0
+    assert found.found[0].cause is None
+    assert bias_actions(found) == ()
+
+
+def test_of_many_biases_without_a_cause_those_are_to_be_mended_that_would_win_most() -> None:
+    frame, rng = inputs(8, 3000), np.random.default_rng(8)
+    predicted = rng.normal(100, 20, 3000)
+    outcome = predicted + rng.normal(0, 5, 3000) + 12 * frame["vip"].to_numpy()
+    (one, *_) = (found := prediction_bias(frame, predicted, outcome, scale="number", tolerance=8.0)).found
+
+    def named(gain: float) -> Bucket:
+        return replace(one, words=f"w{gain:g}", gain=replace(one.gain, estimate=gain))
+
+    many = replace(found, found=tuple(named(gain) for gain in (0.01, 0.07, 0.0, 0.03, 0.02, 0.05, 0.04, -0.01)))
+    assert [action.subject for action in bias_actions(many)] == ["w0.07", "w0.05", "w0.04", "w0.03", "w0.02"]
+
+
 def test_numbers_have_a_gain_where_there_is_a_tolerance() -> None:
     frame, rng = inputs(8, 3000), np.random.default_rng(8)
     predicted = rng.normal(100, 20, 3000)
@@ -197,7 +221,8 @@ def test_numbers_have_a_gain_where_there_is_a_tolerance() -> None:
     outcome = predicted + rng.normal(0, 5, 3000) + 12 * where
     (one, *_) = prediction_bias(frame, predicted, outcome, scale="number", tolerance=8.0).found
     assert one.words == "vip is true"
-    assert "happen on average when vip is true" in one.sentence
+    assert one.sentence.startswith("On average it predicts ")
+    assert " when vip is true (" in one.sentence
     before, after = np.abs(outcome - predicted) > 8, np.abs(outcome - predicted - 12 * where) > 8
     assert one.gain.estimate == pytest.approx(before.mean() - after.mean(), abs=0.005)
     assert prediction_bias(frame, predicted, outcome, scale="number").found[0].gain is None

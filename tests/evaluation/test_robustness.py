@@ -230,3 +230,17 @@ def test_one_row_is_shaken_and_none_is_an_error() -> None:
     assert one_row.rows == 1
     with pytest.raises(ValueError, match="at least one; got 0, 0, 0"):
         robustness(frame.head(0), np.array([]), by_age_and_job, contract, confidence=np.array([]))
+
+
+def test_of_very_many_columns_old_and_new_cases_are_shaken_alike() -> None:
+    n, names = 2400, [f"word_{place}" for place in range(60)]
+    rng = np.random.default_rng(0)
+    wide = pl.DataFrame({name: rng.choice(["a", "b"], n) for name in names})
+    late = np.arange(n) >= n // 2  # it is wrong in the second half of the time only
+
+    def always_no(frame: pl.DataFrame) -> np.ndarray:
+        return np.column_stack([np.ones(frame.height), np.zeros(frame.height)])
+
+    found = robustness(wide, late * 1, always_no, infer_contract(wide), confidence=np.ones(n))
+    assert found.rows < MOST_ROWS
+    assert found.error.lower < 0.5 < found.error.upper

@@ -97,6 +97,19 @@ def test_the_gain_is_the_share_of_all_cases_that_would_no_longer_be_wrong() -> N
     assert frame.height == 40_000
 
 
+def test_a_large_slice_is_to_be_understood_before_it_is_handed_over() -> None:
+    frame, inside, found = searched(BAD["boolean"])
+    assert inside.mean() > 0.35
+    action = slice_actions(found)[0]
+    assert action.what == "Find out what tells the cases where vip is true apart, or hand them to people"
+    assert (action.effort, action.mandate) == ("days", '"vip" = TRUE')
+    assert "points more (" in action.why
+    small = slice_actions(searched(BAD["two"])[2])[0]
+    assert small.what.startswith("Hand the cases where ")
+    assert small.effort == "minutes"
+    assert frame.height == 6000
+
+
 def test_a_condition_over_a_column_that_live_cases_lack_is_no_mandate() -> None:
     _, _, found = searched(BAD["quote"])
     action = slice_actions(found, inputs=[ODD, "age"])[0]

@@ -139,6 +139,24 @@ def test_a_gain_that_cannot_be_reckoned_with_is_one_that_is_not_known() -> None:
     assert wins_words(worklist.items[1]) == ("", "")
 
 
+def test_a_suspected_leak_comes_right_behind_what_blocks() -> None:
+    found = [action(gain=evidence(0.05)), action("fix leak", "suspect"), action("fix check", blocking=True)]
+    assert [item.action.kind for item in rank(found, wrong=0.1).items] == ["fix check", "fix leak", "collect data"]
+
+
+def test_where_nothing_is_expected_what_is_not_known_comes_before_what_wins_nothing() -> None:
+    found = [
+        action(subject="loses", gain=evidence(-0.01)),
+        action(subject="nothing", gain=evidence(0.0, below=0.0)),
+        action(subject="anywhere"),
+        action(subject="some", share=0.1),
+        action(subject="many", share=0.4),
+        action(subject="wins", gain=evidence(0.001)),
+    ]
+    order = [item.action.subject for item in rank(found, wrong=0.1).items]
+    assert order == ["wins", "many", "some", "anywhere", "nothing", "loses"]
+
+
 def test_an_effort_of_the_users_may_be_named_in_full_or_by_subject() -> None:
     both = [action(subject="x", gain=evidence(0.01)), action("fix stage", "x", gain=evidence(0.01))]
     by_subject = rank(both, wrong=0.1, efforts={"x": 3.0}, tags={"x": ("noise",)}).items

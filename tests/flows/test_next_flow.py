@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from listed import actions, copied, later_version
+from understudy.core.canonical import canonical
 from understudy.core.errors import NotFoundError
 from understudy.flows.golive import RunResult
 from understudy.flows.next import NextSteps, Said, next_steps, note
 from understudy.flows.workspace import Workspace
 from understudy.store.events import first_broken_event, read_events
+from understudy.store.registry import find_version
+from understudy.store.schema import models
 
 
 @pytest.fixture
@@ -96,6 +99,10 @@ def test_an_effort_that_cannot_be_is_refused_and_nothing_is_noted(work: Workspac
     assert not any(item.tags for item in next_steps("claims", workspace=work.root).worklist.items)
 
 
-def test_a_version_without_a_worklist_says_so(ran: tuple[Path, RunResult]) -> None:
+def test_a_version_without_a_worklist_says_so(work: Workspace) -> None:
+    with work.store.writing() as connection:
+        record = find_version(connection, 1, "latest")
+        older = {name: digest for name, digest in record.beside.items() if name != "worklist.json"}
+        connection.execute(models.update().values(beside=canonical(older)))
     with pytest.raises(NotFoundError, match=r"has no worklist[\s\S]*understudy run"):
-        next_steps("claims", workspace=ran[0])
+        next_steps("claims", workspace=work.root)

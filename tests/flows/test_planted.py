@@ -20,8 +20,8 @@ from understudy.flows.workspace import open_workspace
 N = 4000
 FLIPPED = 0.05
 TOP = 3
-PRECISION, RECALL = 0.8, 0.8
-"""What a search for flipped labels comes to where the truth is easy to learn."""
+PRECISION, RECALL = 0.85, 0.75
+"""At least: the search comes to 0.91 and 0.81 here, by models of which each saw half of the rows or less."""
 
 Plant = Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]
 
@@ -32,7 +32,7 @@ def invoices(n: int = N) -> pl.DataFrame:
     amount = np.round(rng.uniform(10, 1000, n), 2)
     country = rng.choice(["fr", "ch", "us", "it"], n)
     days = rng.integers(0, 120, n)
-    score = (600 - amount - 150 * (country == "us") + 100 * (country == "it") - days) / 40
+    score = (600 - amount - 150 * (country == "us") + 100 * (country == "it") - days) / 15
     return pl.DataFrame(
         {
             "amount_read": amount,
@@ -191,7 +191,7 @@ def test_a_bad_slice_is_found_first(world: Callable[[Plant], Told]) -> None:
     assert {one.column for one in first.predicates} == {"country", "days"}
     table = invoices()
     with pl.SQLContext(t=table) as context:
-        inside = context.execute(f"SELECT ({first.condition}) AS hit FROM t", eager=True)["hit"].to_numpy()  # noqa: S608
+        inside = context.execute(f"SELECT ({first.condition}) AS hit FROM t", eager=True)["hit"].to_numpy()
     planted = in_slice(table)
     assert (inside & planted).sum() > 0.7 * (inside | planted).sum()
     assert first.loss == pytest.approx(0.35, abs=0.12)
@@ -210,6 +210,5 @@ def test_flipped_labels_are_counted_and_found(world: Callable[[Plant], Told]) ->
     said = told.oof.select(pl.exclude("row", "truth", "fold")).to_numpy()
     suspects = suspected_labels(truth, said, errors.labels)["row"].to_numpy()
     hits = planted[suspects].sum()
-    print("precision", hits / len(suspects), "recall", hits / planted.sum(), errors.sentence, told.rows)
     assert hits >= PRECISION * len(suspects)
     assert hits >= RECALL * planted.sum()

@@ -26,6 +26,16 @@ def test_linear_algebra_runs_on_one_thread_inside_and_as_before_outside():
     assert blas_threads() == before
 
 
+def test_a_function_may_be_steady_as_a_whole():
+    @STEADY
+    def inside():
+        return set(blas_threads())
+
+    before = blas_threads()
+    assert inside() == inside() == {1}
+    assert blas_threads() == before
+
+
 def test_who_leaves_first_changes_nothing_for_those_still_inside():
     before, filters = blas_threads(), list(warnings.filters)
     entered, left = threading.Event(), threading.Event()

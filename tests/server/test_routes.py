@@ -33,6 +33,9 @@ GOOD: dict[str, Any] = {
     "pause": {"paused": True},
     "rollback": {},
     "overrides": {"version": "latest", "check": "US001", "reason": "A trial."},
+    "setup": {"project": "1.1700000000"},
+    "predict": {"tasks": [{"id": 1, "data": {"case": "C1"}}]},
+    "webhook": {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 1}]},
 }
 
 
@@ -229,9 +232,11 @@ def test_a_body_must_be_json_of_the_right_size_type_and_fields(asked: Site, rout
     assert send(b"{}", {}) == 415
     for broken in (b"", b"{", b"{]", b"\xff\xfe", b'{"a": NaN}', b'{"a":' * 100_000, b'{"\\ud800": 1}'):
         assert send(broken) in (400, 422)
-    for wrong in (b"[]", b"1", b"null", b'"text"', b'{"unknown": 1}'):
+    for wrong in (b"[]", b"1", b"null", b'"text"'):
         assert send(wrong) == 422
-    assert b"unknown" in client.request(route.method, address(route), json={"unknown": 1}).content
+    if route.body is not None and route.body.__struct_config__.forbid_unknown_fields:
+        assert b"unknown" in client.request(route.method, address(route), json={"unknown": 1}).content
+        assert send(b'{"unknown": 1}') == 422
 
 
 def test_a_body_that_hides_its_length_is_cut_off_too(asked: Site) -> None:

@@ -13,6 +13,8 @@ from rich.text import Text
 from understudy.cli.options import AsJson, Workspace
 from understudy.cli.show import console, number, plain_table, show_json
 from understudy.flows.status import TaskStatus, all_status, task_status
+from understudy.flows.webhooks import read_webhooks
+from understudy.flows.workspace import Workspace as OpenWorkspace
 from understudy.flows.workspace import open_workspace
 
 OneTask = Annotated[
@@ -35,6 +37,7 @@ def status(task: OneTask = None, workspace: Workspace = Path(), json: AsJson = F
         show_json({"tasks": every})
     elif every:
         show_tasks(every)
+        show_stuck(work)
     else:
         console.print("There is no task yet. Begin with: understudy init DATA --target COLUMN")
 
@@ -53,6 +56,13 @@ def show_tasks(every: list[TaskStatus]) -> None:
         paused = "[yellow]paused[/yellow]" if one.paused else ""
         table.add_row(one.task, one.on_screen, paused, *(f"{count:,}" for count in (*standing, *today)))
     console.print(table)
+
+
+def show_stuck(work: OpenWorkspace) -> None:
+    """A line for each webhook that needs somebody's eyes."""
+    for one in read_webhooks(work):
+        if one.stuck:
+            console.print(Text(f"webhook {one.name}: {one.stuck}; see: understudy webhooks"), soft_wrap=True)
 
 
 def show_task(one: TaskStatus) -> None:

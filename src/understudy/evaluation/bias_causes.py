@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from understudy.evaluation.buckets import RARE, Cut
+from understudy.evaluation.words import figure
 
 CauseKind = Literal["missing", "unseen", "rare", "moved", "period"]
 SURE = 3.0
@@ -107,7 +108,7 @@ def moved_cause(cut: Cut, at: int, outcome: np.ndarray, bias: float, known: Know
     error = math.sqrt(before.var() / len(before) + now.var() / len(now))
     if abs(apart) <= SURE * error or apart * bias <= 0 or abs(apart) < HALF * abs(bias):
         return None
-    figures = [f"{one:.1%}" if shares else f"{one:,.4g}" for one in (float(before.mean()), float(now.mean()))]
+    figures = [f"{one:.1%}" if shares else figure(one) for one in (float(before.mean()), float(now.mean()))]
     return Cause(
         kind="moved",
         words=f"Among the training rows it was {figures[0]}, now it is {figures[1]}.",

@@ -16,9 +16,11 @@ import polars as pl
 from understudy.evaluation.calibration import equal_bins
 from understudy.evaluation.slice_facets import Facet
 from understudy.evaluation.slice_rows import column_facets
+from understudy.evaluation.words import figure
 
 BucketKind = Literal["all", "prediction", "value", "missing", "unseen", "rare", "period"]
 DECILES = 10
+SHARE_PLACES = (1, 2, 3, 4)
 RARE = 30
 """A value with fewer rows in training is rare."""
 TEXTS = (pl.String, pl.Categorical, pl.Enum)
@@ -64,9 +66,22 @@ def by_prediction(predicted: np.ndarray, *, shares: bool) -> Cut:
     for label in range(len(labels)):
         inside = predicted[codes == label]
         low, high = float(inside.min()), float(inside.max())
-        span = f"{low:.1%} to {high:.1%}" if shares else f"{low:,.4g} to {high:,.4g}"
+        span = share_span(low, high) if shares else f"{figure(low)} to {figure(high)}"
         named.append(Named("prediction", "", f"the prediction is {span}"))
     return Cut(tuple(named), codes.astype(np.int16))
+
+
+def share_span(low: float, high: float) -> str:
+    """From one share to another, with as many decimals as it takes to tell them apart.
+
+    >>> share_span(0.694, 0.85), share_span(0.00004, 0.0003), share_span(0.25, 0.25)
+    ('69.4% to 85.0%', '0.00% to 0.03%', '25.0%')
+    """
+    for places in SHARE_PLACES:
+        ends = f"{low:.{places}%}", f"{high:.{places}%}"
+        if ends[0] != ends[1]:
+            return " to ".join(ends)
+    return f"{low:.{SHARE_PLACES[0]}%}"
 
 
 def by_inputs(

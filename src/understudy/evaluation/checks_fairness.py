@@ -17,6 +17,10 @@ from understudy.evaluation.report import TestPart
 from understudy.evaluation.slice_evidence import side
 from understudy.evaluation.words import with_bounds
 
+FAILING_BIAS = 0.1
+"""How far the mean probability of an answer may surely lie from its share. What a version decides by itself is certified
+live whatever its bias, so that only a gross one is a reason not to let it watch."""
+
 MOST_BIASED = 0.05
 """How far the mean probability of an answer may lie from its share."""
 NOTABLE_BIAS = 0.1
@@ -51,7 +55,7 @@ def bias_check(part: TestPart, found: PredictionBias | None = None, *, alpha: fl
     figures = {"bias": bias.estimate, "lower": bias.lower, "upper": bias.upper, "limit": worst.limit}
     said = f"{worst.words} is {with_bounds(bias)}"
     if sure <= worst.notable:
-        far = [] if found is None else [one for one in found.found if surely(one.bias) > worst.limit]
+        far = [] if found is None else [one for one in found.found if surely(one.bias) > min(worst.limit, worst.far)]
         more = f" But over all is not everywhere: {far[0].sentence}" if far else ""
         return Check(
             code="US005",
@@ -76,13 +80,14 @@ def bias_check(part: TestPart, found: PredictionBias | None = None, *, alpha: fl
 
 @dataclass(frozen=True)
 class Bias:
-    """One bias: what it is in words, what fails, what is worth a look, and which answer it is about."""
+    """One bias: what it is in words, what fails, what is worth a look, of which answer, and what is much for a group."""
 
     words: str
     bias: Evidence
     limit: float
     notable: float
     subjects: tuple[str, ...] = ()
+    far: float = math.inf
 
 
 def biases(part: TestPart, alpha: float) -> list[Bias]:
@@ -102,9 +107,10 @@ def biases(part: TestPart, alpha: float) -> list[Bias]:
             Bias(
                 words=f"The mean probability of {label} less its share",
                 bias=mean_evidence(part.scores[:, place] - (part.y == place), part.groups, alpha / len(classes)),
-                limit=MOST_BIASED,
+                limit=FAILING_BIAS,
                 notable=min(MOST_BIASED, NOTABLE_BIAS * share),
                 subjects=(label,),
+                far=MOST_BIASED,
             )
         )
     return made

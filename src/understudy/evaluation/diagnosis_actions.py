@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from understudy.core.evidence import Evidence
 from understudy.evaluation.ablation import Ablation, Drop
 from understudy.evaluation.actions import Action
 from understudy.evaluation.changes import percents
@@ -82,8 +85,8 @@ def exchange(rival: Rival) -> Action:
         subject=rival.recipe,
         what=f"Let {rival.title} take part in the search: this version has nothing like it",
         why=(
-            f"Fitted on the same {rival.rows:,} rows, {rival.title} is wrong less often: in {percents(rival.gain)} of "
-            "all cases fewer."
+            f"Fitted on the same {rival.rows:,} rows, {rival.title} is wrong less often, by {percents(rival.gain)} of "
+            "all cases."
         ),
         gain=rival.gain,
         share=1.0,
@@ -93,23 +96,24 @@ def exchange(rival: Rival) -> Action:
 
 
 def leave_out(one: Drop) -> Action:
-    """A part that does harm, or that can be spared."""
-    why = one.words if one.worth == "harmful" else f"{one.words} The model is simpler at no loss."
-    gain = one.harm
+    """A part that does harm, or that can be spared.
+
+    Of a part to spare the gain is simplicity: it was chosen because it seems to do some harm, so that the harm seen is
+    no forecast.
+    """
+    harmful = one.worth == "harmful"
     return Action(
         kind="drop feature" if one.columns else "drop step",
         subject=one.name,
         what=f"Leave out {one.name}",
-        why=why,
-        gain=type(gain)(
-            estimate=-gain.estimate,
-            lower=-gain.upper,
-            upper=-gain.lower,
-            confidence=gain.confidence,
-            n=gain.n,
-            method=gain.method,
-        ),
-        share=1.0,
+        why=one.words if harmful else f"{one.words} The model is simpler at no loss.",
+        gain=turned(one.harm) if harmful else None,
+        share=1.0 if harmful else None,
         effort="minutes",
         chapter=CHAPTER,
     )
+
+
+def turned(harm: Evidence) -> Evidence:
+    """What undoing a harm wins."""
+    return replace(harm, estimate=-harm.estimate, lower=-harm.upper, upper=-harm.lower)

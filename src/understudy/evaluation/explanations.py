@@ -141,7 +141,6 @@ def drop_action(idle: Sequence[Importance]) -> Action:
         subject=IDLE,
         what=f"Try it without {listed(names)}",
         why=f"{dealt}: {ends} the model is simpler, cheaper and asks people for less; only a refit tells for sure.",
-        share=1.0,
         effort="minutes",
         chapter="explanations",
     )

@@ -75,10 +75,14 @@ def look_at(one: SuspectedClass, errors: LabelErrors) -> Action:
 def try_some(errors: LabelErrors) -> Action:
     """Contradictions do not fade: a look at some of them tells whether they are wrong."""
     some, surest = min(errors.suspects, TRIED), errors.surest
+    if errors.suspects > TRIED:
+        which = f"{some:,} of the {errors.suspects:,} suspected labels, those that the model contradicts most"
+    else:
+        which = "the only suspected label" if some == 1 else f"the {some:,} suspected labels"
     return Action(
         kind="clean labels",
         subject="suspected labels",
-        what=f"Look at {some:,} of the {errors.suspects:,} suspected labels, those that the model contradicts most",
+        what=f"Look at {which}",
         why=(
             f"Where the model is surest, {surest.estimate:.1%} of labels ({surest.lower:.1%} to {surest.upper:.1%}) "
             "still say something else: they are wrong, or chance that no column foretells."

@@ -109,7 +109,7 @@ class LearningCurve(msgspec.Struct, frozen=True, kw_only=True):
         what = self.title.replace("Distance", "distance") if self.metric != "error" else "error"
         said = f"Twice the {self.rows:,} rows would lower the {what} by {by}"
         tested = self.points[-1].rows
-        far = f", continued from at most {tested:,} rows" if self.rows > 1.5 * tested else ""
+        far = f", extrapolated from fits on at most {tested:,} rows" if self.rows > 1.5 * tested else ""
         guess = f"{self.doubling.estimate:.2%}" if self.metric == "error" else f"{self.doubling.estimate:.2g}"
         return f"{said} (best guess {guess}){far}."
 
@@ -279,7 +279,8 @@ def metric_curve(
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     values = np.array([one(np.ones(len(y))) for one in prepared])
     title = f"Distance of {metric.title} from 1" if metric.greater_is_better else metric.title
-    spread = np.cov(drawn.T) if len(drawn) > 2 * len(values) else np.full((len(values),) * 2, np.nan)
+    enough = len(drawn) > 2 * len(values)
+    spread = np.atleast_2d(np.cov(drawn.T)) if enough else np.full((len(values),) * 2, np.nan)
     return fitted_curve(
         np.array(rows),
         1 - values if metric.greater_is_better else values,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from understudy.core.evidence import Evidence
@@ -9,9 +11,10 @@ from understudy.evaluation.actions import Action, Effort
 from understudy.evaluation.measured import Costs, Measures
 from understudy.evaluation.prediction_bias import Bucket, PredictionBias
 from understudy.evaluation.thresholds import NEVER, PRESENT, Thresholds
-from understudy.evaluation.words import bounds, with_bounds
+from understudy.evaluation.words import with_bounds
 
 PER = 1000
+MOST_BIASES = 5
 EFFORTS: dict[str, Effort] = {"unseen": "days", "rare": "days", "missing": "days", "period": "days"}
 
 
@@ -85,7 +88,7 @@ def threshold_actions(found: Thresholds | None, yes: str) -> tuple[Action, ...]:
             f"{moved(found.fewer_wrong)}."
         )
     else:
-        why += f"{moved(found.fewer_wrong)} ({bounds(found.fewer_wrong)} per case)."
+        why += f"{moved(found.fewer_wrong)}."
     why += f" The best threshold lies between {found.optimum.lower:.3g} and {found.optimum.upper:.3g}."
     return (
         Action(
@@ -103,8 +106,10 @@ def threshold_actions(found: Thresholds | None, yes: str) -> tuple[Action, ...]:
 
 def moved(fewer: Evidence) -> str:
     """By how much wrong answers become fewer, or more."""
-    word = "fewer" if fewer.estimate >= 0 else "more"
-    return f"{abs(fewer.estimate) * PER:.3g} in {PER:,} cases {word} are decided wrongly"
+    word, sign = ("fewer", 1) if fewer.estimate >= 0 else ("more", -1)
+    per = scaled(fewer, sign * PER)
+    low, high = sorted((per.lower, per.upper))
+    return f"of {PER:,} cases {per.estimate:.3g} ({low:.3g} to {high:.3g}) {word} are decided wrongly"
 
 
 def scaled(found: Evidence, by: float) -> Evidence:
@@ -113,15 +118,26 @@ def scaled(found: Evidence, by: float) -> Evidence:
 
 
 def bias_actions(found: PredictionBias) -> tuple[Action, ...]:
-    """One action for each biased bucket: mend what causes it where that is known, else correct the predictions."""
-    return tuple(bias_action(one) for one in found.found)
+    """One action for each biased bucket: mend what causes it where that is known, else correct the predictions.
+
+    Where nothing is known of the cause and a correction would make no decision right, there is nothing to do. Of many
+    without a cause those are named that would win most: they tend to be parts of one fault, as the hours of a night.
+    """
+    caused = [one for one in found.found if one.cause is not None]
+    others = sorted((one for one in found.found if one.cause is None), key=lambda one: -worth(one))
+    return tuple(bias_action(one) for one in (*caused, *(one for one in others[:MOST_BIASES] if worth(one) > 0)))
+
+
+def worth(one: Bucket) -> float:
+    """What correcting a bucket can be expected to win, and without end where that is not known."""
+    return math.inf if one.gain is None else one.gain.estimate
 
 
 def bias_action(one: Bucket) -> Action:
     """What to do about a biased bucket."""
     where = "everywhere" if one.kind == "all" else f"where {one.words}"
     if one.cause is None:
-        what = f"Find out why predictions are off {where}, or calibrate them there"
+        what = f"Find out why predictions are off {where}, or calibrate them{'' if one.kind == 'all' else ' there'}"
     else:
         what = f"Fix the model, not its output, {where}: {one.cause.advice}"
     return Action(

@@ -19,6 +19,7 @@ from understudy.evaluation.bias_gains import Scale, moving_gain, shifted
 from understudy.evaluation.bias_tests import Cases, Sums, sums_of
 from understudy.evaluation.buckets import BucketKind, Cut, Named, by_inputs, by_prediction, by_time, whole
 from understudy.evaluation.slice_evidence import adjusted
+from understudy.evaluation.words import figure
 
 FEWEST = 30
 """Means of fewer independent observations are not near enough to a normal law."""
@@ -294,7 +295,7 @@ def sentence(one: Bucket, scale: Scale) -> str:
     """What is known of a bucket."""
     where = "" if one.kind == "all" else f" when {one.words}"
     if scale == "number":
-        said = f"It predicts {one.predicted:,.4g} where {one.observed:,.4g} happen on average{where}"
+        said = f"On average it predicts {figure(one.predicted)} and the truth is {figure(one.observed)}{where}"
     elif scale == "share":
         said = f"It predicts {one.predicted:.1%} where {one.observed:.1%} happen{where}"
     else:

@@ -116,7 +116,9 @@ def robustness(
     rows = np.sort(generator.choice(frame.height, min(MOST_ROWS, frame.height), replace=False))
     single = chosen(contract, important)
     ways = list(shakes(contract, frame[rows], single))
-    rows = rows[: max(FEWEST_ROWS, MOST_PREDICTIONS // max(1, len(ways)))]
+    most = max(FEWEST_ROWS, MOST_PREDICTIONS // max(1, len(ways)))
+    if len(rows) > most:  # at random again: the first ones are the oldest where rows stand in time
+        rows = np.sort(generator.choice(rows, most, replace=False))
     sample, sure = frame[rows], confidence[rows]
     answers = Answers(predict, y[rows], tolerance)
     before = answers.give(sample)

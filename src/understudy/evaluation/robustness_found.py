@@ -117,8 +117,11 @@ def robustness_actions(found: Robustness) -> tuple[Action, ...]:
         Action(
             kind="fix check",
             subject=one.words,
-            what=f"Bring {one.subject} into one form before they are learned from and decided",
-            why=f"With {one.words}, {one.changed.estimate:.1%} of the answers are others.",
+            what=f"Write {one.subject} in one way before learning from them and before deciding",
+            why=(
+                f"With {one.words}, {one.changed.estimate:.1%} of the answers change: what is written otherwise is "
+                "another value to the model."
+            ),
             effort="hours",
             chapter="robustness",
         )

@@ -9,7 +9,9 @@ import polars as pl
 from understudy.data.expressions import parse
 from understudy.evaluation.actions import Action
 from understudy.evaluation.slices import Slice, Slices
-from understudy.evaluation.words import bounds, estimate
+
+MANY = 0.2
+"""With so large a share of all cases handed to people, little is left to automate: a rule of thumb."""
 
 FEW = 300
 """Training rows of a slice below which a lack of rows is named as a likely cause: a rule of thumb."""
@@ -90,16 +92,21 @@ def can_tell(one: Slice, inputs: Collection[str] | None) -> bool:
 
 def split_off(one: Slice, *, mandate: str, people: float | None) -> Action:
     """Leave the slice to people."""
+    many = one.share > MANY
     beside = "" if people is None else f"; people are wrong in {people:.1%}"
     unknown = "" if mandate else " A live case does not tell it, so that no mandate can name it."
     return Action(
         kind="split off",
         subject=one.words,
-        what=f"Hand the cases where {one.words} to people",
+        what=(
+            f"Find out what tells the cases where {one.words} apart, or hand them to people"
+            if many
+            else f"Hand the cases where {one.words} to people"
+        ),
         why=f"{figures(one)}{beside}.{unknown}",
         gain=one.recoverable,
         share=one.share,
-        effort="minutes" if mandate else "days",
+        effort="minutes" if mandate and not many else "days",
         chapter="slices",
         gap=None if people is None else one.loss - people,
         mandate=mandate,
@@ -123,6 +130,6 @@ def collect(one: Slice, learned: int) -> Action:
 def figures(one: Slice) -> str:
     """How much worse a slice is."""
     return (
-        f"{one.loss:.1%} of them are decided wrongly against {one.rest:.1%} of the others: {estimate(one.excess)} more "
-        f"({bounds(one.excess)})"
+        f"{one.loss:.1%} of them are decided wrongly against {one.rest:.1%} of the others: "
+        f"{100 * one.excess.estimate:.1f} points more ({100 * one.excess.lower:.1f} to {100 * one.excess.upper:.1f})"
     )

@@ -16,8 +16,8 @@ import numpy as np
 
 from understudy.core.evidence import Evidence
 from understudy.evaluation.actions import Action
+from understudy.evaluation.changes import percents
 from understudy.evaluation.paired import mean_interval
-from understudy.evaluation.words import bounds
 
 MOST_ORDERED = 6
 """More stages than these are mended in the order given alone: their combinations are too many."""
@@ -242,7 +242,7 @@ def fix(stages: Stages, one: Stage) -> Action:
         why=(
             f"Its output is not the truth in {one.differs:.1%} of the cases, and it owns {stages.share(one):.0%} of "
             f"the wrong decisions. With its true values {one.alone.estimate:.2%} of all cases fewer would be wrong "
-            f"({bounds(one.alone)}), by the model as it is."
+            f"({percents(one.alone)}), by the model as it is."
         ),
         gain=one.alone,
         share=one.differs,

@@ -9,6 +9,7 @@ from understudy.core.evidence import Evidence
 USUAL = 4
 MOST = 6
 SMALL = 0.01
+THOUSAND = 1000
 
 
 def decimals(evidence: Evidence) -> int:
@@ -25,6 +26,16 @@ def rounded(value: float, places: int) -> str:
     ('0.000', '46,124')
     """
     return f"{round(value, places) + 0.0:,.{places}f}"
+
+
+def figure(value: float) -> str:
+    """A number of any size with four significant digits, thousands parted.
+
+    >>> figure(168_493.7), figure(0.02345678), figure(-91_640.0)
+    ('168,500', '0.02346', '-91,640')
+    """
+    short = float(f"{value:.4g}")
+    return f"{short:,.0f}" if abs(short) >= THOUSAND else f"{short:.4g}"
 
 
 def estimate(evidence: Evidence) -> str:

@@ -122,8 +122,8 @@ def rank(
 ) -> Worklist:
     """What to do first.
 
-    Blocking actions come first, since a version with one decides nothing whatever it would gain; of these, leaks, since
-    no other figure can be believed beside one. Then the order follows
+    Blocking actions come first, since a version with one decides nothing whatever it would gain. Of these, and of all
+    others, leaks come first, since no other figure can be believed beside one. Then the order follows
 
         score = 1000 × expected gain × certainty × ease
 
@@ -138,8 +138,9 @@ def rank(
       ½ where there is no interval.
     - *Ease*: 8/(8 + hours). Every change costs a round of about a day, however small it is.
 
-    Rows of equal score follow each other by estimate, then by name, so that the same actions give the same list in
-    whatever order they come. Rows of the same kind and subject become one: the first of them by these rules, with the
+    Of rows of equal score, as where nothing is expected, those come first whose gain is not known, by the share of the
+    cases that they touch; then the others by estimate; then by name. So the same actions give the same list in whatever
+    order they come. Rows of the same kind and subject become one: the first of them by these rules, with the
     reasons of all.
 
     Parameters
@@ -248,12 +249,11 @@ def judge(
     )
 
 
-def place(item: Item) -> tuple[bool, bool, bool, float, float]:
+def place(item: Item) -> tuple[bool, bool, bool, float, bool, float]:
     """Where it belongs: what comes first is least."""
     action = item.action
-    most = -math.inf if item.wins is None else item.wins.estimate
-    leak = action.blocking and action.kind == "fix leak"
-    return item.state == "done", not action.blocking, not leak, -item.score, -most
+    tie = (False, -(action.share or 0.0)) if item.wins is None else (True, -item.wins.estimate)
+    return item.state == "done", not action.blocking, action.kind != "fix leak", -item.score, *tie
 
 
 def merge(same: tuple[Item, ...]) -> Item:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from understudy.core.errors import TaskFileError, UnderstudyError
 from understudy.flows.golive import LIBRARIES
 from understudy.flows.verify import artifact_faults, log_faults
+from understudy.flows.webhooks import read_webhooks
 from understudy.flows.workspace import Workspace, open_workspace, read_settings
 from understudy.store.tasks import read_tasks
 from understudy.store.upkeep import newest_row, schema_of, sqlite_state
@@ -222,6 +223,14 @@ def clock(work: Workspace) -> Iterator[Finding]:
     )
 
 
+def webhooks(work: Workspace) -> Iterator[Finding]:
+    """What of the webhooks needs somebody's eyes."""
+    for one in read_webhooks(work):
+        if one.stuck:
+            way_out = f"Mend the receiver, then: understudy webhooks retry {one.name}"
+            yield Finding(name="webhooks", state="warn", detail=f"{one.name}: {one.stuck}", way_out=way_out)
+
+
 def judged(name: str, faults: list[str], fine: str) -> Iterator[Finding]:
     """The faults as findings, or that there are none."""
     for fault in faults:
@@ -230,4 +239,4 @@ def judged(name: str, faults: list[str], fine: str) -> Iterator[Finding]:
         yield Finding(name=name, state="pass", detail=fine)
 
 
-WITHIN = (durability, task_files, event_logs, artifacts, clock)
+WITHIN = (durability, task_files, event_logs, artifacts, clock, webhooks)

@@ -119,8 +119,8 @@ class Examiner:
             tell(chapter)
             try:
                 return what()
-            except (UnderstudyError, ValueError) as error:  # one chapter less is no reason to lose the report
-                left[chapter] = str(error)
+            except Exception as error:  # a chapter less is no reason to lose a model that is trained
+                left[chapter] = str(error) if isinstance(error, (UnderstudyError, ValueError)) else repr(error)
                 return None
 
         needed = Findings(

@@ -238,7 +238,7 @@ def go_live(
     """Judge a candidate on the test part, register it as a version, and let it go to shadow if its checks pass."""
     trained_after = work.clock.elapsed() - occasion.started
     version, files = assemble_version(task, data, candidate, occasion)
-    part = test_part(version, task, data, parts)
+    part = judged_part(version, task, data, parts)
     evaluation = evaluate(part, kind=task.decision.kind, goal=task.decision.goal, seed=occasion.seed)
     occasion.tell(
         Step(title="evaluated", detail=f"on {len(parts.test):,} untouched rows beside {evaluation.baseline.name}")
@@ -384,7 +384,7 @@ def assemble_version(
     return version, files
 
 
-def test_part(version: Version, task: Task, data: Dataset, parts: Split) -> TestPart:
+def judged_part(version: Version, task: Task, data: Dataset, parts: Split) -> TestPart:
     """What the version says of the test part, beside the truth and what decides today."""
     test = parts.test
     predictions = version.predict_clean(data.frame[test])
@@ -396,8 +396,8 @@ def test_part(version: Version, task: Task, data: Dataset, parts: Split) -> Test
         inside = (lower <= y) & (y <= upper)
     return TestPart(
         y=y,
-        scores=predictions.scores,
-        confidence=predictions.confidence,
+        scores=np.asarray(predictions.scores, dtype=np.float64),  # ONNX gives float32, and sums of it are off
+        confidence=np.asarray(predictions.confidence, dtype=np.float64),
         baseline=today.scores,
         baseline_name=today.name,
         hard=today.hard,

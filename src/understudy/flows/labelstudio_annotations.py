@@ -13,7 +13,7 @@ import msgspec
 from understudy.core.errors import DataError, Fault
 from understudy.flows.labelstudio_config import ANSWER, CASE
 
-LONGEST_NAME = 100
+LONGEST_NAME = 90
 LONGEST_ID = 200
 LONGEST_LEAD = 30 * 86_400.0
 """Seconds; a task that lay open for longer was not looked at for so long."""
@@ -62,7 +62,7 @@ class Faulty(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
 
 
-class Wrong(Exception):
+class FieldError(Exception):
     """What was expected instead."""
 
 
@@ -119,7 +119,7 @@ def read_annotation(raw: object, task: object, *, where: str = "") -> Annotation
     def take(field: str, source: dict[str, Any], read: Callable[[Any], Read], default: Read) -> Read:
         try:
             return read(source.get(field))
-        except Wrong as wrong:
+        except FieldError as wrong:
             faults.append(Fault(where=f"{place}: {field}", found=shown(source.get(field)), expected=str(wrong)))
             return default
 
@@ -147,9 +147,9 @@ def case_of(task: dict[str, Any]) -> str | None:
     named = [part[CASE] for part in (task.get("meta"), task.get("data")) if isinstance(part, dict) and CASE in part]
     for name in named:
         if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID or CONTROL.search(name):
-            raise Wrong(f"a case's id in meta.{CASE} and data.{CASE}")
+            raise FieldError(f"a case's id in meta.{CASE} and data.{CASE}")
     if len(set(named)) > 1:
-        raise Wrong(f"the same id in meta.{CASE} and data.{CASE}")
+        raise FieldError(f"the same id in meta.{CASE} and data.{CASE}")
     return named[0] if named else None
 
 
@@ -163,10 +163,10 @@ def task_named(task: dict[str, Any]) -> str | None:
 def as_id(value: Any) -> str:
     """An annotation's id: a number, or a short word."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Wrong("a number or a word")
+        raise FieldError("a number or a word")
     text = str(value) if isinstance(value, str) or abs(value) < 2**63 else ""
     if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
-        raise Wrong("a number or a word")
+        raise FieldError("a number or a word")
     return text
 
 
@@ -176,27 +176,27 @@ def as_user(value: Any) -> str:
         value = value.get("id") if value.get("id") is not None else value.get("email")
     try:
         return as_id(value)
-    except Wrong as wrong:
-        raise Wrong("the number or address of a user") from wrong
+    except FieldError as wrong:
+        raise FieldError("the number or address of a user") from wrong
 
 
 def as_flag(value: Any) -> bool:
     """True or false; nothing means false."""
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise Wrong("true or false")
+    raise FieldError("true or false")
 
 
 def as_moment(value: Any) -> int:
     """A time in ISO 8601, in microseconds; without an offset it is UTC."""
     if not isinstance(value, str):
-        raise Wrong("a time such as 2026-03-01T09:30:00Z")
+        raise FieldError("a time such as 2026-03-01T09:30:00Z")
     try:
         moment = datetime.fromisoformat(value)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return round(aware.timestamp() * 1e6)
     except (ValueError, OverflowError) as error:
-        raise Wrong("a time such as 2026-03-01T09:30:00Z") from error
+        raise FieldError("a time such as 2026-03-01T09:30:00Z") from error
 
 
 def as_lead(value: Any) -> int | None:
@@ -205,26 +205,26 @@ def as_lead(value: Any) -> int | None:
         return None
     seconds = as_number(value)
     if seconds is None or seconds < 0:
-        raise Wrong("seconds, 0 or more")
+        raise FieldError("seconds, 0 or more")
     return round(min(seconds, LONGEST_LEAD) * 1e6)
 
 
 def as_answer(value: Any) -> str | float:
     """The one answer in the results of an annotation; results of other controls are passed over."""
     if not isinstance(value, list):
-        raise Wrong("a list")
+        raise FieldError("a list")
     ours = [part for part in value if isinstance(part, dict) and part.get("from_name") == ANSWER]
     if len(ours) != 1:
-        raise Wrong(f"one result of the control {ANSWER!r}")
+        raise FieldError(f"one result of the control {ANSWER!r}")
     kind, found = ours[0].get("type"), ours[0].get("value")
     given = found.get(kind) if isinstance(found, dict) and kind in ("choices", "number") else None
     if kind == "number":
         number = as_number(given)
         if number is None:
-            raise Wrong("a number in value.number")
+            raise FieldError("a number in value.number")
         return number
     if not isinstance(given, list) or len(given) != 1 or not isinstance(given[0], str):
-        raise Wrong("one choice in value.choices, or a number in value.number")
+        raise FieldError("one choice in value.choices, or a number in value.number")
     return given[0]
 
 
@@ -261,7 +261,7 @@ def read_deleted(ids: object) -> list[str | Faulty]:
         given = raw.get("id") if isinstance(raw, dict) else raw
         try:
             found.append(as_id(given))
-        except Wrong as wrong:
+        except FieldError as wrong:
             fault = Fault(where=f"annotation {shown(given)}: id", found=shown(given), expected=str(wrong))
             found.append(Faulty(id="?", case=None, faults=(fault,)))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from understudy.core.errors import ConflictError, InputError
 from understudy.flows.head import Head
@@ -46,7 +46,7 @@ def labelling_config(head: Head) -> str:
         raise ConflictError(
             f"No version of {head.name} tells the answers yet.", hint="Make one: understudy run DATA --task NAME"
         )
-    view = ElementTree.Element("View")
+    view = ET.Element("View")
     add(view, "Header", value=head.task.decision.question)
     add(view, "Text", name=CASE, value=f"${CASE}", selectionEnabled="false")
     add(view, "Table", name=FACTS, value=f"${FACTS}")
@@ -60,11 +60,11 @@ def labelling_config(head: Head) -> str:
             add(choices, "Choice", value=answer, **hotkey)
     else:
         add(view, "Number", name=ANSWER, toName=CASE, step="any", required="true")
-    ElementTree.indent(view)
-    return ElementTree.tostring(view, encoding="unicode") + "\n"
+    ET.indent(view)
+    return ET.tostring(view, encoding="unicode") + "\n"
 
 
-def add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
+def add(parent: ET.Element, tag: str, **attributes: str) -> ET.Element:
     """A further tag, whose attributes are escaped.
 
     Raises
@@ -77,7 +77,7 @@ def add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree
             raise InputError(
                 f"The {name} {value[:80]!r} holds a character that XML does not allow.", hint="Rename it in the data."
             )
-    return ElementTree.SubElement(parent, tag, attributes)
+    return ET.SubElement(parent, tag, attributes)
 
 
 def text_columns(head: Head) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -61,10 +60,10 @@ def export_tasks(head: Head, place: Path, *, actor: str, queued: bool = False, d
                     (blind if is_blind(case) else shown).append(case.seq)
                     answers += len(looks)
             sink.write(b"\n]\n" if blind or shown else b"[]\n")
-        note_exported(head, blind, shown, actor=actor, way="file")
-        os.replace(part, place)
+        part.replace(place)
     except OSError as error:
         raise DataError(f"{place} cannot be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
+    note_exported(head, blind, shown, actor=actor, way="file")  # had this no time, the answers would count as seen
     return Exported(tasks=len(blind) + len(shown), shown=len(shown), blind=len(blind), annotations=answers)

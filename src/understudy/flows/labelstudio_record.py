@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import sqlalchemy as sa
@@ -29,17 +29,11 @@ def note_exported(
             )
 
 
-def went_out(connection: sa.Connection, task: int) -> tuple[dict[int, int], set[int]]:
-    """When each case first went out without a suggestion, and which went out with one."""
-    blind: dict[int, int] = {}
-    shown: set[int] = set()
+def blind_since(connection: sa.Connection, task: int) -> dict[int, int]:
+    """When each case that ever went out without a suggestion first did, by its number."""
+    found: dict[int, int] = {}
     for event in read_events(connection, task, kinds=[EXPORTED]):
-        for seq in numbers(event.body["blind"]):
-            blind.setdefault(seq, event.at)
-        shown.update(numbers(event.body["shown"]))
-    return blind, shown
-
-
-def numbers(found: object) -> Iterable[int]:
-    """A list of whole numbers from an event."""
-    return (int(seq) for seq in found) if isinstance(found, list) else ()
+        seqs = event.body["blind"]
+        for seq in seqs if isinstance(seqs, list) else ():
+            found.setdefault(seq, event.at)
+    return found

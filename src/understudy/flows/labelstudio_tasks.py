@@ -62,7 +62,7 @@ def task_of(head: Head, case: CaseRecord, annotations: Sequence[dict[str, Any]] 
 
 
 def data_of(head: Head, case_id: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is shown of a case: its id, its facts in the contract's order, and its long texts; missing ones are empty."""
+    """What is shown of a case: its id, its facts in the contract's order, its long texts; what is missing is empty."""
     ordered = {name: "" if value is None else value for name, value in in_order(head, dict(inputs)).items()}
     texts = text_columns(head)
     facts = {name: value for name, value in ordered.items() if name not in texts.values()}

@@ -63,9 +63,7 @@ def desk_of(record: TaskRecord) -> Desk:
     return Desk(record=record, task=read_body(record))
 
 
-def case_messages(
-    connection: sa.Connection, desk: Desk, webhook: Webhook, rows: Sequence[Row]
-) -> dict[Place, Message]:
+def case_messages(connection: sa.Connection, desk: Desk, webhook: Webhook, rows: Sequence[Row]) -> dict[Place, Message]:
     """What is to be told of some cases or reviews; nothing of cases that were erased or archived."""
     found = cases_by_number(connection, desk.number, sorted({row.case_seq for row in rows}))
     known = {case.seq: case for case in found if case.body is not None}
@@ -152,7 +150,9 @@ def move_data(event: Event, levels: Mapping[int, str]) -> dict[str, object]:
     }
 
 
-def message_at(connection: sa.Connection, desk: Desk, webhook: Webhook, place: Place, row: Row | None) -> Message | None:
+def message_at(
+    connection: sa.Connection, desk: Desk, webhook: Webhook, place: Place, row: Row | None
+) -> Message | None:
     """The message of one row, made once more; None where nothing is left to tell."""
     if place.source == "events":
         found = read_events(connection, desk.number, after=place.seq - 1, most=1)
@@ -181,3 +181,8 @@ def iso(at: int) -> str:
     '2023-11-14T22:13:20.123456Z'
     """
     return f"{datetime.fromtimestamp(at / 1e6, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def wanted_tasks(records: list[TaskRecord], webhook: Webhook) -> list[TaskRecord]:
+    """The tasks that a webhook hears of."""
+    return [record for record in records if not webhook.tasks or record.name in webhook.tasks]

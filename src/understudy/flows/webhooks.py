@@ -1,353 +1,33 @@
-"""Telling webhooks what happened: each message at least once, in order, again and again for a day where need be."""
+"""Webhooks as a person sees them: how each stands, a message to try one, and another turn for what was given up."""
 
 from __future__ import annotations
 
-import os
-import random
-import time
-from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal
 
 import msgspec
 import sqlalchemy as sa
-from msgspec.structs import replace
 
-from understudy.core.errors import ConflictError, InputError, NotFoundError
+from understudy.core.errors import NotFoundError
 from understudy.core.ids import new_id
-from understudy.core.webhook import KEY_HINT, Webhook, read_keys, signature
-from understudy.flows.webhook_messages import (
-    EVENT_TYPES,
-    Desk,
-    Message,
-    case_messages,
-    desk_of,
-    event_messages,
-    iso,
-    message_at,
-    message_id,
-)
+from understudy.core.webhook import Webhook
+from understudy.flows.webhook_delivery import PATIENT, keys_of, send
+from understudy.flows.webhook_messages import EVENT_TYPES, Message, iso, message_id, wanted_tasks
 from understudy.flows.workspace import Workspace
+from understudy.sources.address import shown
 from understudy.sources.post import Posted, Poster
-from understudy.store.events import read_events
 from understudy.store.tasks import TaskRecord, read_tasks
 from understudy.store.webhooks import (
     SOURCES,
-    Ends,
     Letter,
-    Marks,
-    Place,
-    Source,
     WebhookState,
     count_behind,
-    drop_letter,
-    keep_letter,
-    keep_marks,
     note_error,
-    note_sent,
     open_webhook,
-    read_ends,
     read_letters,
     read_marks,
     read_states,
     revive,
-    row_at,
-    rows_after,
-    wait_for_rows,
 )
-
-PAGE = 100
-SAVED = 1.0
-"""Seconds after which what was sent is noted, at the end of a page at the latest; a kill in between sends it again."""
-
-SECOND = 1_000_000
-FIRST_PAUSE, LONGEST_PAUSE, DAY = 5 * SECOND, 3_600 * SECOND, 86_400 * SECOND
-PATIENT = 8
-"""So many attempts, over some ten minutes, a message holds up those behind it; then they go past it."""
-
-REFUSING = frozenset({400, 413, 415, 422})
-MOST_REFUSALS = 5
-"""So often a message is sent that the receiver says it cannot read."""
-
-GONE = 410
-SLACK = 5 * SECOND
-"""A record may be written so long after the time that it carries; held decisions are told that much later."""
-
-LEAPS = 1_000
-"""So many rows of others a mark may stand behind before it is moved for their sake alone."""
-
-Turn = Literal["on", "stop"]
-
-
-class Posts(Protocol):
-    """What sends a message."""
-
-    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
-        """Send it once."""
-
-
-class Tally(NamedTuple):
-    """What a round came to: how many messages were taken, were not, and were given up."""
-
-    sent: int
-    failed: int
-    dead: int
-
-
-def keys_of(webhook: Webhook, environment: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
-    """The keys that a webhook's messages are signed with.
-
-    Raises
-    ------
-    InputError
-        The environment variable is not set, or holds no secret.
-    """
-    text = environment.get(webhook.secret)
-    if text is None:
-        raise InputError(f"The environment variable {webhook.secret} is not set.", hint=KEY_HINT)
-    return read_keys(text)
-
-
-def send(webhook: Webhook, keys: tuple[bytes, ...], message: Message, posts: Posts, at: int) -> Posted:
-    """Sign a message and send it once; `at` is now, in microseconds since 1970 UTC."""
-    seconds = at // SECOND
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "understudy",
-        "webhook-id": message.id,
-        "webhook-timestamp": str(seconds),
-        "webhook-signature": signature(keys, message.id, seconds, message.body),
-    }
-    return posts.post(webhook.url, headers, message.body)
-
-
-class Delivery:
-    """Tells one webhook what it has not been told yet, for as long as this process is the one to do so.
-
-    Parameters
-    ----------
-    work : Workspace
-    webhook : Webhook
-    keys : tuple of bytes
-    posts : Posts
-    may : callable
-        Asked within each transaction whether this process may still write.
-    stopped : callable
-        Asked before each message whether to end.
-    chance : callable
-        A random number between 0 and 1, so that not all receivers are tried again at the same moment.
-    """
-
-    def __init__(
-        self,
-        work: Workspace,
-        webhook: Webhook,
-        keys: tuple[bytes, ...],
-        posts: Posts,
-        *,
-        may: Callable[[sa.Connection], bool] = lambda _: True,
-        stopped: Callable[[], bool] = lambda: False,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        self._work = work
-        self._webhook = webhook
-        self._keys = keys
-        self._posts = posts
-        self._may = may
-        self._stopped = stopped
-        self._chance = chance
-        self._marks: Marks | None = None
-        self._saved: Marks = {}
-        self._seen: Ends | None = None
-        self._unsaved = 0
-        self._saved_at = 0.0
-        self._sent = self._failed = self._dead = 0
-
-    def round(self) -> Tally:
-        """Send what is due and what is new, and say what came of it.
-
-        Raises
-        ------
-        ConflictError
-            Another process sends now.
-        """
-        self._sent = self._failed = self._dead = 0
-        self._open()
-        try:
-            self._go()
-        finally:
-            self._save()
-        return Tally(self._sent, self._failed, self._dead)
-
-    def _open(self) -> None:
-        """Read how far the webhook has been told, once."""
-        if self._marks is not None:
-            return
-        with self._work.store.writing() as connection:
-            self._check(connection)
-            open_webhook(connection, self._webhook.name, at=self._work.clock.now())
-            self._marks = read_marks(connection, self._webhook.name)
-        self._saved = dict(self._marks)
-
-    def _go(self) -> None:
-        name = self._webhook.name
-        with self._work.store.reading() as connection:
-            state = read_states(connection)[name]
-            letters = read_letters(connection, name, dead=False)
-            ends = read_ends(connection)
-        if state.disabled_at is not None or self._send_letters(letters) == "stop" or ends == self._seen:
-            return
-        with self._work.store.reading() as connection:
-            desks = [desk_of(record) for record in wanted_tasks(read_tasks(connection), self._webhook)]
-        for desk in desks:
-            wait_for_rows(self._work.store, desk.number)
-        held = False
-        for desk in desks:
-            for source in SOURCES:
-                turn = self._walk(desk, source, ends)
-                if turn == "stop":
-                    return
-                held = held or turn == "held"
-        self._seen = None if held else ends
-
-    def _send_letters(self, letters: list[Letter]) -> Turn:
-        """Send those again that are due; stop where one of them still holds up the others."""
-        now = self._work.clock.now()
-        holding = False
-        for letter in letters:
-            if self._stopped():
-                return "stop"
-            if letter.next_at <= now:
-                if not self._send_letter(letter):
-                    return "stop"
-            elif letter.attempts < PATIENT:
-                holding = True
-        return "stop" if holding else "on"
-
-    def _send_letter(self, letter: Letter) -> bool:
-        """Send a message once more, and say whether to go on."""
-        with self._work.store.reading() as connection:
-            message = self._again(connection, letter.place)
-        if message is None:
-            self._save(drop=letter.place)
-            return True
-        return self._post(letter.place, message, letter)
-
-    def _again(self, connection: sa.Connection, place: Place) -> Message | None:
-        record = next((each for each in read_tasks(connection) if each.number == place.task), None)
-        if record is None:
-            return None
-        return message_at(connection, desk_of(record), self._webhook, place, row_at(connection, place))
-
-    def _walk(self, desk: Desk, source: Source, ends: Ends) -> Literal["on", "stop", "held"]:
-        """Send what is new in one log of a task, up to its end."""
-        key, upto = (desk.number, source), ends.of(desk.number, source)
-        assert self._marks is not None  # noqa: S101  a round opens first
-        while (after := self._marks.get(key, 0)) < upto:
-            places, messages, held = self._page(desk, source, after, upto)
-            for place in places:
-                if self._stopped():
-                    return "stop"
-                message = messages.get(place)
-                wanted = message is not None and message.type in self._webhook.events
-                self._marks[key] = place.seq
-                if message is not None and wanted and not self._post(place, message, None):
-                    return "stop"
-            self._save()
-            if held:
-                return "held"
-            if len(places) < PAGE:
-                self._marks[key] = upto
-        return "on"
-
-    def _page(
-        self, desk: Desk, source: Source, after: int, upto: int
-    ) -> tuple[list[Place], dict[Place, Message], bool]:
-        """The next rows of a log and their messages, and whether the next one is still held back."""
-        with self._work.store.reading() as connection:
-            if source == "events":
-                found = read_events(connection, desk.number, after=after, most=PAGE)
-                places = [Place(task=desk.number, source=source, seq=event.seq) for event in found]
-                return places, event_messages(connection, desk, self._webhook, found), False
-            rows = rows_after(connection, desk.number, source, after, upto, most=PAGE)
-            ready = rows
-            if source == "reviews" and desk.release:
-                until = self._work.clock.now() - desk.release - SLACK
-                held = next((place for place, row in enumerate(rows) if row.at > until), len(rows))
-                ready = rows[:held]
-            messages = case_messages(connection, desk, self._webhook, ready)
-        return [row.place for row in ready], messages, len(ready) < len(rows)
-
-    def _post(self, place: Place, message: Message, letter: Letter | None) -> bool:
-        """Send a message, and say whether to go on."""
-        posted = send(self._webhook, self._keys, message, self._posts, self._work.clock.now())
-        if posted.taken:
-            self._sent += 1
-            self._unsaved += 1
-            if letter is not None or time.monotonic() - self._saved_at > SAVED:
-                self._save(drop=None if letter is None else place)
-            return True
-        self._failed += 1
-        later = self._later(place, posted, letter)
-        self._dead += later.dead_at is not None
-        self._save(later, gone=posted.status == GONE)
-        return later.dead_at is not None or later.attempts > PATIENT
-
-    def _later(self, place: Place, posted: Posted, letter: Letter | None) -> Letter:
-        """A message that was not taken: when it is tried again, or that it is given up."""
-        now = self._work.clock.now()
-        first_at = now if letter is None else letter.first_at
-        attempts = 1 if letter is None else letter.attempts + 1
-        dead = now >= first_at + DAY or (posted.status in REFUSING and attempts >= MOST_REFUSALS)
-        return Letter(
-            place=place,
-            attempts=attempts,
-            first_at=first_at,
-            next_at=min(now + pause(attempts, self._chance()), first_at + DAY),
-            dead_at=now if dead else None,
-            error=posted.error,
-        )
-
-    def _save(self, letter: Letter | None = None, *, drop: Place | None = None, gone: bool = False) -> None:
-        """Note what was sent and how far the logs are told, in one transaction; nothing where there is nothing."""
-        if self._marks is None or not (letter or drop or self._unsaved or self._leapt()):
-            return
-        name, now = self._webhook.name, self._work.clock.now()
-        changed = {key: seq for key, seq in self._marks.items() if self._saved.get(key) != seq}
-        with self._work.store.writing() as connection:
-            self._check(connection)
-            keep_marks(connection, name, changed)
-            if drop is not None:
-                drop_letter(connection, name, drop)
-            if self._unsaved:
-                note_sent(connection, name, self._unsaved, at=now)
-            if letter is not None:
-                keep_letter(connection, name, letter)
-                note_error(connection, name, letter.error, at=now, gone=gone)
-        self._saved, self._unsaved, self._saved_at = dict(self._marks), 0, time.monotonic()
-
-    def _leapt(self) -> bool:
-        """Whether a mark has moved far although nothing was told."""
-        assert self._marks is not None  # noqa: S101
-        return any(seq - self._saved.get(key, 0) > LEAPS for key, seq in self._marks.items())
-
-    def _check(self, connection: sa.Connection) -> None:
-        if not self._may(connection):
-            raise ConflictError("Another process sends to this webhook now.")
-
-
-def pause(attempts: int, chance: float) -> int:
-    """Microseconds until the next attempt: twice as long each time, up to an hour, and a quarter more or less.
-
-    >>> [pause(attempts, 0.5) // 1_000_000 for attempts in (1, 2, 3, 8, 20)]
-    [5, 10, 20, 640, 3600]
-    """
-    longest = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
-    return round(longest * (0.75 + 0.5 * chance))
-
-
-def wanted_tasks(records: list[TaskRecord], webhook: Webhook) -> list[TaskRecord]:
-    """The tasks that a webhook hears of."""
-    return [record for record in records if not webhook.tasks or record.name in webhook.tasks]
 
 
 class LetterStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -403,8 +83,11 @@ class WebhookStanding(msgspec.Struct, frozen=True, kw_only=True):
             return f"it answered 410 and gets nothing any more; {self.waiting:,} wait"
         if self.dead:
             return f"{len(self.dead):,} messages were given up; the last error: {self.dead[-1].error}"
-        if self.state == "failing" and (not self.letters or self.letters[0].attempts >= PATIENT):
-            return f"{self.error}; {self.waiting:,} wait"
+        if self.state == "failing" and not self.letters:
+            return self.error
+        late = [letter for letter in self.letters if letter.attempts >= PATIENT]
+        if late:
+            return f"{len(late):,} messages were not taken in {late[0].attempts} attempts; {late[0].error}"
         return ""
 
 
@@ -412,9 +95,7 @@ def read_webhooks(work: Workspace) -> list[WebhookStanding]:
     """How every webhook of the settings stands."""
     with work.store.reading() as connection:
         states, records = read_states(connection), read_tasks(connection)
-        return [
-            standing(connection, webhook, states.get(webhook.name), records) for webhook in work.settings.webhooks
-        ]
+        return [standing(connection, webhook, states.get(webhook.name), records) for webhook in work.settings.webhooks]
 
 
 def standing(
@@ -423,8 +104,8 @@ def standing(
     """How one webhook stands."""
     letters = read_letters(connection, webhook.name)
     names = {record.number: record for record in records}
-    shown = [shown_letter(webhook, names[letter.place.task], letter) for letter in letters]
-    alive = tuple(one for one in shown if one.next_at is not None)
+    listed = [shown_letter(webhook, names[letter.place.task], letter) for letter in letters]
+    alive = tuple(one for one in listed if one.next_at is not None)
     waiting = len(alive)
     if state is not None:
         marks = read_marks(connection, webhook.name)
@@ -434,9 +115,9 @@ def standing(
             for source in SOURCES
             if source == "events" or any(kind.startswith("case.") for kind in webhook.events)
         )
-    found = WebhookStanding(
+    return WebhookStanding(
         name=webhook.name,
-        host=webhook.host,
+        host=shown(webhook.url),
         state=state_of(state),
         events=webhook.events,
         tasks=webhook.tasks,
@@ -446,9 +127,8 @@ def standing(
         error="" if state is None else state.error,
         error_at=None if state is None else state.error_at,
         letters=alive,
-        dead=tuple(one for one in shown if one.next_at is None),
+        dead=tuple(one for one in listed if one.next_at is None),
     )
-    return found
 
 
 def kinds(webhook: Webhook) -> tuple[str, ...]:
@@ -533,6 +213,3 @@ def note_fault(work: Workspace, name: str, error: str) -> None:
         state = open_webhook(connection, name, at=work.clock.now())
         if state.error != error:
             note_error(connection, name, error, at=work.clock.now())
-
-
-__all__ = ["Delivery", "Tally", "find_webhook", "read_webhooks", "replace", "retry_webhook", "try_webhook"]

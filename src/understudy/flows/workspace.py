@@ -13,12 +13,14 @@ from understudy.core.errors import DataError, InputError
 from understudy.core.ports import Artifacts, Clock, Engine
 from understudy.core.task import Task
 from understudy.core.task_file import parse_task
+from understudy.core.webhook import Webhook
 from understudy.engines.local import LocalEngine
 from understudy.flows.clock import SystemClock
+from understudy.sources.address import check_webhooks
 from understudy.store.artifacts import open_artifacts
 from understudy.store.database import Store, open_store
 
-SETTINGS_HINT = "It may have [store] url and artifacts, [engine] threads, [server] hosts."
+SETTINGS_HINT = "It may have [store] url and artifacts, [engine] threads, [server] hosts, and [[webhooks]]."
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def read_settings(root: Path) -> Settings:
     if not file.is_file():
         return Settings()
     try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Settings)
+        settings = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Settings)
+        check_webhooks(settings.webhooks)
+        return settings
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: {error}", hint=SETTINGS_HINT) from error
 

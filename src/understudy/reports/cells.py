@@ -40,7 +40,7 @@ def shown_bounds(cell: Cell, form: str) -> str:
     >>> shown_bounds(Evidence(estimate=0.1, lower=0.08, upper=0.12, confidence=0.95, n=9, method="exact"), "percent")
     '8.0 to 12.0 %'
     """
-    if not isinstance(cell, Evidence):
+    if not isinstance(cell, Evidence) or cell.lower == cell.upper:  # nothing is uncertain, as of a constant's ROC AUC
         return ""
     return bounds(scaled(cell, form)) + (" %" if form == "percent" else "")
 

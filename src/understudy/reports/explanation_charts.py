@@ -81,7 +81,7 @@ def one_effect(effect: ColumnEffect, scale: alt.Scale, axis: alt.Axis) -> Any:
     base = alt.Chart(values(rows))
     if effect.form == "level":
         order = [row["at"] for row in rows]
-        ticks = alt.Axis(labelAngle=-40, labelLimit=90, title=None)
+        ticks = alt.Axis(labelAngle=-40, labelLimit=130, title=None)
         base = base.encode(x=alt.X("at:N", sort=order, axis=ticks))
         marks = [
             base.mark_rule(color=MODEL, strokeWidth=2, opacity=0.5).encode(y=lower, y2="upper:Q"),

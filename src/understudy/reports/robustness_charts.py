@@ -10,7 +10,8 @@ from understudy.core.evidence import Evidence
 from understudy.evaluation.robustness_found import Robustness, Shaken
 from understudy.reports.charts import LIMIT, MODEL, drawn, short, values
 
-WIDE, ROW = 280, 24
+WIDE, ROW = 560, 24
+NARROW = 390
 LONGEST = 46
 MOST = 14
 PAD = 0.03
@@ -97,7 +98,7 @@ def boundary_chart(found: Robustness) -> str:
             y=alt.Y("upper:Q", title="answers that change", scale=scale), text="n:N"
         ),
     ]
-    return drawn(alt.layer(*layers).properties(width=WIDE + 110, height=230), boundary_text(found))
+    return drawn(alt.layer(*layers).properties(width=NARROW, height=230), boundary_text(found))
 
 
 def boundary_text(found: Robustness) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import logging
 import math
@@ -18,6 +19,7 @@ import msgspec
 from understudy.core.errors import UnderstudyError
 from understudy.core.nouns import Role
 from understudy.flows.access import csrf_of
+from understudy.server.courier import couriers, stop_couriers
 from understudy.server.metrics import ANSWERED
 from understudy.server.pages import as_page
 from understudy.server.routes import ROUTES
@@ -117,6 +119,7 @@ class App:
         self._routing = Routing(ROUTES)
         self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         self._steward = Steward(service)
+        self._couriers = couriers(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
@@ -149,8 +152,11 @@ class App:
                 await asyncio.to_thread(self._service.warm)
                 settle_memory()
                 self._steward.start()
+                for courier in self._couriers:
+                    courier.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await asyncio.to_thread(stop_couriers, self._couriers)
                 await asyncio.to_thread(self._steward.stop)
                 await asyncio.to_thread(self._service.stop)
                 await send({"type": "lifespan.shutdown.complete"})
@@ -171,7 +177,7 @@ class App:
             check_csrf(session, request, body)
         call = Call(self._service, request, access, params, body, query, session)
         found = await route.handler(call) if route.waits else await asyncio.to_thread(route.handler, call)
-        return found if isinstance(found, Reply) else Reply(encode(found))
+        return found if isinstance(found, Reply) else Reply(encode(found), status=route.status)
 
     def _let_in(self, route: Route, params: dict[str, str], request: Request) -> tuple[Access, str]:
         """Who calls, and the session's secret where a browser calls."""
@@ -183,6 +189,10 @@ class App:
         given = request.headers.get(b"authorization", b"")
         if given[:7].lower() == b"bearer ":
             access, session = self._service.access("token", given[7:].decode("latin-1").strip()), ""
+        elif route.basic and given[:6].lower() == b"basic ":
+            name, secret = basic_of(given[6:])
+            access, session = self._service.access("token", secret), ""
+            access = access if access is not None and access.name == name else None
         else:
             access = self._service.access("session", session) if session else None
         if access is None:
@@ -207,6 +217,24 @@ class App:
                 headers=((b"retry-after", str(math.ceil(left)).encode()),),
             )
         self._failures.append(now)
+
+
+def basic_of(given: bytes) -> tuple[str, str]:
+    """The name and the token in basic credentials, written in UTF-8 or Latin-1; empty where they cannot be read.
+
+    >>> basic_of(b"c2hvcDp1c18x")
+    ('shop', 'us_1')
+    """
+    try:
+        raw = base64.b64decode(given.strip(), validate=True)
+    except ValueError:
+        return "", ""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    name, _, secret = text.rpartition(":")
+    return name, secret
 
 
 def refusal(scope: Scope, error: UnderstudyError) -> Reply:

@@ -20,6 +20,13 @@ WAITING = prometheus_client.Gauge(
     "understudy_cases_in_line", "Cases accepted and not yet recorded.", ("task",), registry=REGISTRY
 )
 
+MESSAGES = prometheus_client.Counter(
+    "understudy_webhook_messages",
+    "Messages of this process by webhook, result: sent, failed (it is tried again) or dead (it was given up).",
+    ("webhook", "result"),
+    registry=REGISTRY,
+)
+
 
 class Answered(Collector):
     """How many requests were answered and how fast, by route; and how many cases, by who decided them.

@@ -52,6 +52,7 @@ def document(routes: Sequence[Route]) -> bytes:
                 "securitySchemes": {
                     "token": {"type": "http", "scheme": "bearer"},
                     "session": {"type": "apiKey", "in": "cookie", "name": "understudy"},
+                    "basic": {"type": "http", "scheme": "basic"},
                 },
             },
         }
@@ -74,6 +75,8 @@ def operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     }
     if not route.roles:
         found["security"] = []
+    if route.basic:
+        found["security"] = [{"token": []}, {"basic": []}]
     if route.form:
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         found["requestBody"] = {"required": False, "content": {"application/x-www-form-urlencoded": {"schema": form}}}
@@ -114,5 +117,5 @@ def responses(route: Route) -> dict[str, Any]:
     failed: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(name="ErrorBody")}}}
     if route.method == "GET" or route.form:
         failed["text/html"] = {"schema": {"type": "string"}}
-    code = "303" if route.form else "200"
+    code = "303" if route.form else str(route.status)
     return {code: good} | {str(status): {"description": text, "content": failed} for status, text in ERRORS.items()}

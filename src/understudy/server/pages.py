@@ -107,7 +107,9 @@ def sign_out(call: Call) -> Reply:
 
 def interface(call: Call, routes: Sequence[Route]) -> Reply:
     """Every route, with who may call it."""
-    shown = [route for route in routes if route.path.startswith(("/v1", "/health", "/metrics", "/openapi"))]
+    shown = [
+        route for route in routes if route.path.startswith(("/v1", "/labelstudio", "/health", "/metrics", "/openapi"))
+    ]
     return page(call, "interface.html", routes=shown)
 
 

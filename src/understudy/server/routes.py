@@ -29,7 +29,7 @@ from understudy.flows.review import (
     undo_review,
 )
 from understudy.flows.status import TaskStatus, history, task_status
-from understudy.server import pages
+from understudy.server import labelstudio, pages
 from understudy.server.messages import (
     MOST_EXPLAINED,
     CaseBody,
@@ -262,6 +262,7 @@ def get_docs(call: Call) -> Reply:
 
 
 V1 = "/v1/tasks/{task}"
+LABEL_STUDIO = "/labelstudio/{task}"
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
@@ -314,6 +315,46 @@ ROUTES: tuple[Route, ...] = (
         RereviewRequest,
     ),
     Route("GET", f"{V1}/events", READING, get_events, Events, "The event log", query=EventsQuery),
+    Route(
+        "GET",
+        f"{LABEL_STUDIO}/health",
+        REVIEWING,
+        labelstudio.get_health,
+        labelstudio.LabelStudioHealth,
+        "Does Label Studio's backend answer?",
+        basic=True,
+    ),
+    Route(
+        "POST",
+        f"{LABEL_STUDIO}/setup",
+        REVIEWING,
+        labelstudio.post_setup,
+        labelstudio.LabelStudioVersion,
+        "Label Studio connects a project",
+        labelstudio.LabelStudioProject,
+        basic=True,
+    ),
+    Route(
+        "POST",
+        f"{LABEL_STUDIO}/predict",
+        REVIEWING,
+        labelstudio.post_predict,
+        labelstudio.LabelStudioPredictions,
+        "Predictions for Label Studio, but for blind cases",
+        labelstudio.LabelStudioTasks,
+        basic=True,
+    ),
+    Route(
+        "POST",
+        f"{LABEL_STUDIO}/webhook",
+        REVIEWING,
+        labelstudio.post_webhook,
+        labelstudio.LabelStudioReviews,
+        "Label Studio tells of annotations",
+        labelstudio.LabelStudioEvent,
+        basic=True,
+        status=201,
+    ),
     Route("GET", "/health/live", NOBODY, get_live, Health, "Does the process live?"),
     Route("GET", "/health/ready", NOBODY, get_ready, Health, "Can it answer?"),
     Route("GET", "/metrics", READING, get_metrics, None, "Counters and timings for Prometheus"),

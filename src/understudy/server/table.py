@@ -69,6 +69,10 @@ class Route:
         Whether the handler is a coroutine; others run in a thread.
     form : bool
         Whether the body is a form, given as a dict.
+    basic : bool
+        Whether a token may also come as the password of HTTP basic authentication.
+    status : int
+        Of the answer.
     """
 
     method: str
@@ -82,3 +86,5 @@ class Route:
     several: type | None = None
     waits: bool = False
     form: bool = False
+    basic: bool = False
+    status: int = 200

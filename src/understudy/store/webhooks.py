@@ -19,7 +19,6 @@ from understudy.store.schema import (
     heads,
     numbers,
     reviews,
-    tasks,
     webhook_letters,
     webhook_marks,
     webhooks,
@@ -104,7 +103,8 @@ def read_ends(connection: sa.Connection) -> Ends:
 def last_number(connection: sa.Connection, name: Literal["cases", "reviews"]) -> int:
     """The last row number of a table that was given out."""
     if connection.dialect.name == "postgresql":
-        return int(connection.execute(sa.text(f"SELECT last_value FROM {name}_seq")).scalar_one())  # noqa: S608
+        last = f"SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {name}_seq"  # noqa: S608
+        return int(connection.execute(sa.text(last)).scalar_one())
     return int(connection.execute(sa.select(numbers.c.last).where(numbers.c.name == name)).scalar_one())
 
 
@@ -174,6 +174,12 @@ def note_error(connection: sa.Connection, name: str, error: str, *, at: int, gon
     connection.execute(webhooks.update().where(webhooks.c.name == name).values(changed))
 
 
+def note_ready(connection: sa.Connection, name: str) -> None:
+    """Forget why nothing could be sent, where no message is tried again."""
+    waits = sa.exists().where(webhook_letters.c.webhook == name, webhook_letters.c.dead_at.is_(None))
+    connection.execute(webhooks.update().where(webhooks.c.name == name, ~waits).values(error=""))
+
+
 def read_letters(connection: sa.Connection, name: str, *, dead: bool | None = None) -> list[Letter]:
     """The messages that a webhook has not taken, the oldest first: all, or those that are dead or are not."""
     query = sa.select(webhook_letters).where(webhook_letters.c.webhook == name)
@@ -238,6 +244,14 @@ def rows_after(
         Row(place=Place(task=task, source=source, seq=row.seq), case_seq=row.case_seq, at=row.at)
         for row in connection.execute(query.order_by(table.c.seq).limit(most))
     ]
+
+
+def row_at(connection: sa.Connection, place: Place) -> Row | None:
+    """The row of a case or review that a message is about; None where it is an event, or was archived."""
+    if place.source == "events":
+        return None
+    found = rows_after(connection, place.task, place.source, place.seq - 1, place.seq, most=1)
+    return found[0] if found else None
 
 
 LOGS: dict[Source, sa.Table] = {"events": events, "cases": cases, "reviews": reviews}

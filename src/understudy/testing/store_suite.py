@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from msgspec.structs import replace
 
 from understudy.core.canonical import digest
 from understudy.core.errors import BusyError, NotFoundError, StoreError
@@ -36,6 +37,7 @@ from understudy.store.casebook import (
 )
 from understudy.store.database import Store, lock_task, open_store, take_numbers
 from understudy.store.events import append_event, first_broken_event, read_events
+from understudy.store.leases import release_lease, take_lease
 from understudy.store.registry import (
     VersionRecord,
     current,
@@ -48,6 +50,26 @@ from understudy.store.registry import (
 )
 from understudy.store.schema import cases, events, inbox, inputs, metadata, predictions, queue, snapshots
 from understudy.store.tasks import read_task, save_task, task_number
+from understudy.store.webhooks import (
+    SOURCES,
+    Letter,
+    Place,
+    WebhookState,
+    count_behind,
+    drop_letter,
+    keep_letter,
+    keep_marks,
+    note_error,
+    note_sent,
+    open_webhook,
+    read_ends,
+    read_letters,
+    read_marks,
+    read_states,
+    revive,
+    rows_after,
+    wait_for_rows,
+)
 
 NOW = 1_750_000_000_123_456
 SECRET = b"s" * 32
@@ -137,6 +159,20 @@ FULL_CASE = NewCase(
     due_at=NOW + 86_400_000_000,
     wanted=2,
 )
+
+SKIPPED = {
+    "case_seq": 1,
+    "user": "ann",
+    "kind": "decide",
+    "action": "skip",
+    "value": None,
+    "blind": True,
+    "shown_version": None,
+    "note": None,
+    "opened_at": None,
+    "at": NOW,
+    "supersedes": None,
+}
 
 
 def step(level: Level, champion: str = "") -> Move:
@@ -557,3 +593,95 @@ class StoreSuite:
             assert [event.seq for event in read_events(connection, number)] == list(range(1, 22))
             assert first_broken_event(connection, number) is None
         other.close()
+
+    # Webhooks
+
+    def test_a_new_webhook_begins_where_the_logs_end_and_keeps_its_marks(self, url: str, store: Store) -> None:
+        number = saved(store)
+        with store.writing() as connection:
+            open_webhook(connection, "early", at=NOW)
+            append_cases(connection, number, [bare_case("a"), bare_case("b")])
+            append_review(connection, number, SKIPPED)
+            state = open_webhook(connection, "late", at=NOW + 1)
+            ends = read_ends(connection)
+            assert (ends.cases, ends.reviews, ends.events) == (2, 1, {number: 1})
+            begun = {(number, "events"): 1, (number, "cases"): 0, (number, "reviews"): 0}
+            assert read_marks(connection, "early") == begun
+            assert read_marks(connection, "late") == {(number, each): ends.of(number, each) for each in SOURCES}
+            keep_marks(connection, "early", {(number, "cases"): 1})
+        assert state == WebhookState(name="late", since=NOW + 1)
+        other = open_store(url)
+        with other.writing() as connection:
+            assert open_webhook(connection, "late", at=NOW + 9) == state
+            marks = read_marks(connection, "early")
+            assert marks[number, "cases"] == 1
+            assert count_behind(connection, number, marks, "cases", kinds=()) == 1
+            assert count_behind(connection, number, {}, "events", kinds=("task.",)) == 1
+            assert count_behind(connection, number, {}, "events", kinds=("moved.",)) == 0
+            found = [row.place.seq for row in rows_after(connection, number, "cases", 0, 2, most=9)]
+            assert found == [1, 2]
+            assert [row.case_seq for row in rows_after(connection, number, "reviews", 0, 1, most=9)] == [1]
+        other.close()
+
+    def test_messages_that_were_not_taken_are_kept_given_up_and_revived(self, store: Store) -> None:
+        number = saved(store)
+        places = [Place(task=number, source="cases", seq=seq) for seq in (1, 2)]
+        letter = Letter(place=places[0], attempts=1, first_at=NOW, next_at=NOW + 5, dead_at=None, error="500")
+        dead = Letter(place=places[1], attempts=9, first_at=NOW + 1, next_at=NOW, dead_at=NOW + 7, error="400")
+        with store.writing() as connection:
+            open_webhook(connection, "crm", at=NOW)
+            keep_letter(connection, "crm", replace(letter, attempts=0))
+            keep_letter(connection, "crm", letter)
+            keep_letter(connection, "crm", dead)
+            note_error(connection, "crm", "it answered 410", at=NOW, gone=True)
+        with store.writing() as connection:
+            assert read_letters(connection, "crm") == [letter, dead]
+            assert read_letters(connection, "crm", dead=True) == [dead]
+            assert read_states(connection)["crm"].disabled_at == NOW
+            assert revive(connection, "crm", at=NOW + 8) == 2
+            alive = read_letters(connection, "crm", dead=False)
+            assert [(each.attempts, each.next_at) for each in alive] == [(1, NOW + 8), (0, NOW + 8)]
+            assert read_states(connection)["crm"].disabled_at is None
+            for place in places:
+                drop_letter(connection, "crm", place)
+            note_sent(connection, "crm", 2, at=NOW + 9)
+            assert read_letters(connection, "crm") == []
+            state = read_states(connection)["crm"]
+        assert (state.sent, state.sent_at, state.error) == (2, NOW + 9, "")
+
+    def test_rows_under_way_are_waited_for_before_later_ones_are_told(self, url: str, store: Store) -> None:
+        """Where numbers are given out before commits, a later one may be seen first: it must not be the end."""
+        number, seen = saved(store), threading.Event()
+        other = open_store(url)
+
+        def slowly() -> None:
+            with other.writing() as connection:
+                lock_task(connection, number, shared=True)
+                append_cases(connection, number, [bare_case("slow")])
+                seen.set()
+                time.sleep(BRIEFLY)
+
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(slowly)
+            assert seen.wait(PATIENCE)
+            with store.writing() as connection:
+                lock_task(connection, number, shared=True)
+                append_cases(connection, number, [bare_case("fast")])
+            with store.reading() as connection:
+                ends = read_ends(connection)
+            wait_for_rows(store, number)
+            with store.reading() as connection:
+                found = rows_after(connection, number, "cases", 0, ends.cases, most=9)
+            assert [row.place.seq for row in found] == [1, 2]
+            slow.result(PATIENCE)
+        other.close()
+
+    def test_a_lease_that_is_let_go_is_free_at_once(self, store: Store) -> None:
+        with store.writing() as connection:
+            first = take_lease(connection, "webhook crm", "a", seconds=60)
+            assert first is not None
+            assert take_lease(connection, "webhook crm", "b", seconds=60) is None
+            release_lease(connection, "webhook crm", "b", first)
+            assert take_lease(connection, "webhook crm", "b", seconds=60) is None
+            release_lease(connection, "webhook crm", "a", first)
+            assert take_lease(connection, "webhook crm", "b", seconds=60) == first + 1

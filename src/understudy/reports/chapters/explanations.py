@@ -107,7 +107,7 @@ def ratio_parts(found: Explanations) -> list[Part]:
                 f"{found.member}, estimated without its penalty on rows that it was not fitted on; the surest first, "
                 "95 % for each by itself"
             ),
-            columns=(Column(title="one more of this"), Column(title=what, form="number")),
+            columns=(Column(title="With this"), Column(title=what, form="number")),
             rows=tuple((one.name, one.effect) for one in found.coefficients),
         )
     ]

@@ -62,6 +62,7 @@ def figures(found: Robustness) -> list[Figure]:
                 ),
                 svg=shaken,
                 text=shaken_text(found),
+                wide=True,
             )
         )
     boundary = boundary_chart(found)
