@@ -130,6 +130,8 @@ def test_people_are_held_against_the_outcome_on_the_rows_that_judge_the_model(ex
     assert human is not None
     test = examiner.parts.test
     assert human.person.estimate == pytest.approx(float((said != truth)[test].mean()))
+    assert human.agreement is None  # one person alone
+    assert msgspec.json.decode(msgspec.json.encode(human), type=type(human)) == human
     assert human.model is not None
     assert human.model.estimate == pytest.approx(float(1 - examiner.part.right.mean()))
 

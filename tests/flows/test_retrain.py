@@ -14,8 +14,8 @@ from flows.desk import Hands, ask, desk, to_level
 from understudy.core.errors import ConflictError
 from understudy.core.nouns import Level, Move
 from understudy.data.contract import Column, Contract
-from understudy.flows.erase import erase
 from understudy.flows.entering import reads_alike
+from understudy.flows.erase import erase
 from understudy.flows.head import Library, load_head
 from understudy.flows.labels import labelled_cases
 from understudy.flows.learn import learn

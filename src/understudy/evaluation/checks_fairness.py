@@ -18,8 +18,8 @@ from understudy.evaluation.slice_evidence import side
 from understudy.evaluation.words import with_bounds
 
 FAILING_BIAS = 0.1
-"""How far the mean probability of an answer may surely lie from its share. What a version decides by itself is certified
-live whatever its bias, so that only a gross one is a reason not to let it watch."""
+"""How far the mean probability of an answer may surely lie from its share. What a version decides by itself is
+certified live whatever its bias, so that only a gross one is a reason not to let it watch."""
 
 MOST_BIASED = 0.05
 """How far the mean probability of an answer may lie from its share."""
@@ -80,7 +80,7 @@ def bias_check(part: TestPart, found: PredictionBias | None = None, *, alpha: fl
 
 @dataclass(frozen=True)
 class Bias:
-    """One bias: what it is in words, what fails, what is worth a look, of which answer, and what is much for a group."""
+    """One bias: what it is, what fails, what is worth a look, of which answer it is, and what is much for a group."""
 
     words: str
     bias: Evidence

@@ -29,8 +29,8 @@ class HumanLevel(msgspec.Struct, frozen=True, kw_only=True):
         Cases that two people or more judged (with an outcome: one or more), their judgements, and who gave them.
     by_outcome : bool
         Whether errors are against the outcome, or against what the others said together.
-    agreement : Evidence
-        Krippendorff's alpha: 1 where all agree, 0 where they agree as if by chance.
+    agreement : Evidence, optional
+        Krippendorff's alpha: 1 where all agree, 0 where they agree as if by chance; None where no two judged one case.
     person : Evidence
         How often one person is wrong, per case.
     together : Evidence, optional
@@ -47,7 +47,7 @@ class HumanLevel(msgspec.Struct, frozen=True, kw_only=True):
     judgements: int
     people: int
     by_outcome: bool
-    agreement: Evidence
+    agreement: Evidence | None
     person: Evidence
     together: Evidence | None = None
     model: Evidence | None = None
@@ -147,11 +147,13 @@ def human_level(
         by_outcome=outcome is not None,
         agreement=agreement(said[(~np.isnan(said)).sum(axis=1) >= 2], tolerance, alpha),
         person=rate(wrong, given, alpha),
-        together=None if everyone is None else rate(everyone, given, alpha),
-        model=None if model_wrong is None else rate(model_wrong, given, alpha),
-        gap=None if model_wrong is None else rate(model_wrong - wrong, given, alpha, signed=True),
+        together=rate_known(everyone, given, alpha),
+        model=rate_known(model_wrong, given, alpha),
+        gap=None if model_wrong is None else rate_known(model_wrong - wrong, given, alpha, signed=True),
         gap_together=(
-            None if model_wrong is None or everyone is None else rate(model_wrong - everyone, given, alpha, signed=True)
+            None
+            if model_wrong is None or everyone is None
+            else rate_known(model_wrong - everyone, given, alpha, signed=True)
         ),
     )
 
@@ -222,13 +224,24 @@ def other_medians(given: Given) -> np.ndarray:
     return found
 
 
-def agreement(said: np.ndarray, tolerance: float | None, alpha: float) -> Evidence:
-    """Krippendorff's alpha; numbers are put into steps first."""
-    if tolerance is None or not said.size:
-        return krippendorff_alpha(said, alpha=alpha)
-    low, high = np.nanmin(said), np.nanmax(said)
-    step = (high - low) / STEPS or 1.0
-    return krippendorff_alpha(np.round((said - low) / step), scale="interval", alpha=alpha)
+def agreement(said: np.ndarray, tolerance: float | None, alpha: float) -> Evidence | None:
+    """Krippendorff's alpha; numbers are put into steps first. None where it is not defined."""
+    if not said.size:
+        return None
+    if tolerance is None:
+        found = krippendorff_alpha(said, alpha=alpha)
+    else:
+        low, high = np.nanmin(said), np.nanmax(said)
+        step = (high - low) / STEPS or 1.0
+        found = krippendorff_alpha(np.round((said - low) / step), scale="interval", alpha=alpha)
+    return found if np.isfinite([found.estimate, found.lower, found.upper]).all() else None
+
+
+def rate_known(wrong: np.ndarray | None, given: Given, alpha: float, *, signed: bool = False) -> Evidence | None:
+    """The mean over cases; None where none is known."""
+    if wrong is None or np.isnan(wrong).all():
+        return None
+    return rate(wrong, given, alpha, signed=signed)
 
 
 def rate(wrong: np.ndarray, given: Given, alpha: float, *, signed: bool = False) -> Evidence:
@@ -248,10 +261,6 @@ def rate(wrong: np.ndarray, given: Given, alpha: float, *, signed: bool = False)
     method = "errors by case, two-way clustered by case and person"
     counts = np.bincount(case, minlength=given.cases)
     cases = int((counts > 0).sum())
-    if not cases:
-        return Evidence(
-            estimate=np.nan, lower=-1.0 if signed else 0.0, upper=1.0, confidence=1 - alpha, n=0, method=method
-        )
     weight = 1 / counts[case] / cases
     mean = float(weight @ values)
     moves = weight * (values - mean)

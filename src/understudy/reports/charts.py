@@ -41,7 +41,8 @@ def values(rows: Sequence[dict[str, Any]]) -> alt.Data:
 
 def unchecked() -> AbstractContextManager[None]:
     """Within it charts are not compared with the schema at each step, which takes most of the time of making them."""
-    return debug_mode(False)
+    found: AbstractContextManager[None] = debug_mode(False)
+    return found
 
 
 LOOK: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from understudy.core.evidence import Evidence
 from understudy.evaluation.conflicts import Conflicts
 from understudy.evaluation.human_level import HumanLevel
 from understudy.evaluation.label_numbers import NumberErrors
@@ -167,11 +168,16 @@ def human_parts(human: HumanLevel) -> list[Part]:
             columns=(Column(title="Who"), Column(title="Wrong", form="percent")),
             rows=tuple((name, error) for name, error in named if error is not None),
         ),
-        Text(
-            text=(
-                f"Krippendorff's alpha, the agreement beyond chance, is {human.agreement.estimate:.2f} "
-                f"({human.agreement.lower:.2f} to {human.agreement.upper:.2f}); 1 is full agreement."
-            ),
-            soft=True,
-        ),
+        *alpha_text(human.agreement),
     ]
+
+
+def alpha_text(agreement: Evidence | None) -> tuple[Text, ...]:
+    """How far people agree, where two judged the same case."""
+    if agreement is None:
+        return ()
+    said = (
+        f"Krippendorff's alpha, the agreement beyond chance, is {agreement.estimate:.2f} "
+        f"({agreement.lower:.2f} to {agreement.upper:.2f}); 1 is full agreement."
+    )
+    return (Text(text=said, soft=True),)
