@@ -65,3 +65,13 @@ def copied(ran: Path, to: Path) -> Workspace:
     work = open_workspace(to)
     keep_worklist(work)
     return work
+
+
+def without_worklist(work: Workspace) -> None:
+    """Make of every version one that was registered before worklists were kept."""
+    with work.store.writing() as connection:
+        record = find_version(connection, 1, "latest")
+        older = {
+            name: digest for name, digest in record.beside.items() if name not in ("worklist.json", "chapters.json")
+        }
+        connection.execute(models.update().values(beside=canonical(older)))

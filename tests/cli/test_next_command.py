@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from listed import copied
+from listed import copied, without_worklist
 from understudy.cli.main import app
 from understudy.cli.show import console
 from understudy.core.errors import InputError, NotFoundError
@@ -84,9 +84,10 @@ def test_what_cannot_be_said_is_answered_with_the_way_out(work: Workspace, words
         typed("next", "-t", "claims", *words)
 
 
-def test_an_older_version_says_that_it_has_no_list(ran: tuple[Path, RunResult]) -> None:
+def test_an_older_version_says_that_it_has_no_list(work: Workspace) -> None:
+    without_worklist(work)
     with pytest.raises(NotFoundError, match="before worklists were kept"):
-        typed("next", "-t", "claims", "-w", ran[0])
+        typed("next", "-t", "claims", "-w", work.root)
 
 
 def test_each_form_of_the_report_has_its_file(work: Workspace) -> None:

@@ -203,3 +203,12 @@ def test_each_class_is_scikit_learns(grouped: bool) -> None:
 def test_a_ratio_of_nothing_is_unknown() -> None:
     found = ratio_evidence(np.zeros(3), np.zeros(3))
     assert (found.lower, found.upper, found.n) == (0.0, 1.0, 0)
+
+
+def test_a_gain_is_never_beyond_what_the_metric_can_reach():
+    rng = np.random.default_rng(0)
+    y = (rng.random(30_000) < 0.2).astype(int)
+    good = np.clip(0.2 + 0.3 * (y - 0.2) + rng.normal(0, 0.2, len(y)), 0.01, 0.99)
+    always = np.tile([0.9, 0.1], (len(y), 1))  # no answer but one, for which MCC has no slope
+    found = gain(y, {"model": np.column_stack([1 - good, good]), "baseline": always}, "mcc")
+    assert -2 <= found.lower <= found.estimate <= found.upper <= 2

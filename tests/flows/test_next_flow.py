@@ -4,15 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from listed import actions, copied, later_version
-from understudy.core.canonical import canonical
+from listed import actions, copied, later_version, without_worklist
 from understudy.core.errors import NotFoundError
 from understudy.flows.golive import RunResult
 from understudy.flows.next import NextSteps, Said, next_steps, note
 from understudy.flows.workspace import Workspace
 from understudy.store.events import first_broken_event, read_events
-from understudy.store.registry import find_version
-from understudy.store.schema import models
 
 
 @pytest.fixture
@@ -100,9 +97,6 @@ def test_an_effort_that_cannot_be_is_refused_and_nothing_is_noted(work: Workspac
 
 
 def test_a_version_without_a_worklist_says_so(work: Workspace) -> None:
-    with work.store.writing() as connection:
-        record = find_version(connection, 1, "latest")
-        older = {name: digest for name, digest in record.beside.items() if name != "worklist.json"}
-        connection.execute(models.update().values(beside=canonical(older)))
+    without_worklist(work)
     with pytest.raises(NotFoundError, match=r"has no worklist[\s\S]*understudy run"):
         next_steps("claims", workspace=work.root)

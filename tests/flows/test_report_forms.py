@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 import understudy
-from listed import copied
+from listed import copied, without_worklist
 from understudy.core.errors import DataError, NotFoundError
 from understudy.flows.golive import RunResult
 from understudy.flows.models import beside
 from understudy.flows.next import Said, note
 from understudy.flows.report import load_report, report_text, write_report
-from understudy.flows.workspace import Workspace, open_workspace
+from understudy.flows.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,11 @@ def work(ran: tuple[Path, RunResult], tmp_path_factory: pytest.TempPathFactory) 
 def test_a_version_without_a_worklist_has_the_page_that_was_registered(
     ran: tuple[Path, RunResult], tmp_path: Path
 ) -> None:
-    place = write_report("claims", tmp_path / "r.html", workspace=ran[0])
-    assert place.read_bytes() == beside(open_workspace(ran[0]), "claims", "latest", "report.html")
-    assert load_report("claims", workspace=ran[0]).worklist is None
+    work = copied(ran[0], tmp_path / "w")
+    without_worklist(work)
+    place = write_report("claims", tmp_path / "r.html", workspace=work.root)
+    assert place.read_bytes() == beside(work, "claims", "latest", "report.html")
+    assert load_report("claims", workspace=work.root).worklist is None
 
 
 def test_the_page_has_the_worklist_as_it_stands_and_the_chapters(work: Workspace) -> None:

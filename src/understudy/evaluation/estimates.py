@@ -87,12 +87,14 @@ def gain(
     metric, ones = METRICS[name], np.ones(len(y))
     sign = 1 if metric.greater_is_better else -1
     model, baseline = metric.prepare(y, scores["model"]), metric.prepare(y, scores["baseline"])
+    reach = metric.highest - metric.lowest
     return from_pulls(
         sign * (model(ones) - baseline(ones)),
         sign * (model.pull() - baseline.pull()),
         confidence=confidence,
         groups=groups,
         method=f"paired {pulls_name(name)}",
+        between=(-reach, reach),
     )
 
 

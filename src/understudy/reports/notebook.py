@@ -169,7 +169,8 @@ def frames_of(report: Report) -> dict[str, Callable[[], pl.DataFrame]]:
         "columns": figures.columns,
     }
     made |= {name: partial(plain_frame, rows) for name, rows in listed.items() if rows}
-    return made | {name: partial(table_frame, part) for name, part in parts(report) if isinstance(part, Table)}
+    tables = {name: partial(table_frame, part) for name, part in parts(report) if isinstance(part, Table)}
+    return made | {name: make for name, make in tables.items() if name not in made}
 
 
 def plots_of(report: Report) -> dict[str, Callable[[], Picture]]:
