@@ -14,7 +14,7 @@ import understudy
 from conftest import claims
 from understudy.core.task import Checks, Today
 from understudy.evaluation.findings import Findings
-from understudy.evaluation.proposals import actions_of, checks_of
+from understudy.evaluation.proposals import FAIRNESS, actions_of, checks_of
 from understudy.flows import examine
 from understudy.flows.examine import Examiner, as_classes
 from understudy.flows.golive import RunResult, judged_part
@@ -106,6 +106,23 @@ def test_a_model_far_away_is_not_asked_tens_of_thousands_of_times(examiner: Exam
     found = look(far)
     assert set(found.left_out) == set(examine.ASKING)
     assert "over the network" in found.left_out["robustness"]
+    made = {check.code: check for check in checks_of(found, far.part)}
+    assert set(made) == {f"US{number:03d}" for number in range(5, 14)}
+    assert made["US011"].verdict == "warn"
+    assert "could not be made: The model is asked over the network" in made["US011"].detail
+
+
+def test_groups_that_cannot_be_compared_are_never_taken_for_fair(
+    examiner: Examiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("there is no such column")
+
+    monkeypatch.setattr(examine, "fairness", broken)
+    made = {check.code: check for check in checks_of(look(examiner, full=False), examiner.part)}
+    assert [made[code].verdict for code in ("US006", "US007", "US008")] == ["warn"] * 3
+    names = {check.code: check.name for check in checks_of(Findings(), examiner.part)}
+    assert {code: made[code].name for code in FAIRNESS} == {code: names[code] for code in FAIRNESS}
 
 
 def test_groups_are_compared_by_the_limit_that_the_task_states(examiner: Examiner) -> None:
